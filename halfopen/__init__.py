@@ -1,0 +1,1 @@
+"""The core of Halfopen: vocabulary, registry, checkers. It knows no MCP, no template and no chat."""
