@@ -87,7 +87,9 @@ class Source:
         """That place as evidence."""
         return Evidence(path=spell(location) or "(whole file)", file=self.file, line=self.line(location))
 
-    def problem(self, location: Location, message: str, value: Any = None, legal: Iterable[str] = ()) -> Problem:
+    def problem(
+        self, location: Location, message: str, value: Any = None, legal: Iterable[str] = ()
+    ) -> Problem:
         """That place as a problem, with the value that stands there and what may stand there instead."""
         return Problem(message, spell(location), self.file, self.line(location), value, tuple(legal))
 
@@ -127,7 +129,9 @@ def parse_source(text: str, file: str | None = None) -> Source:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = (error.problem or error.context or "can't be parsed").split("\n")[0]
-        raise BadInput([Problem(f"is not YAML: {what}.", "", file, mark.line + 1 if mark else None)]) from None
+        raise BadInput(
+            [Problem(f"is not YAML: {what}.", "", file, mark.line + 1 if mark else None)]
+        ) from None
     except (YAMLError, ValueError) as error:
         first = str(error).split("\n")[0]
         raise BadInput([Problem(f"is not YAML: {first}.", file=file)]) from None
@@ -157,7 +161,9 @@ class _Plain:
         if len(location) > MAX_DEPTH:
             raise BadInput([Problem(f"is nested deeper than {MAX_DEPTH} levels.", file=self.file)])
         if isinstance(node, Mapping):
-            return {self._key(node, key, location): self.convert(node[key], (*location, str(key))) for key in node}
+            return {
+                self._key(node, key, location): self.convert(node[key], (*location, str(key))) for key in node
+            }
         if isinstance(node, list):
             for index in range(len(node)):
                 self._note(node, index, (*location, index))

@@ -68,7 +68,9 @@ def _cancelled(
     chain = ", then ".join(action.action for action in actions if action is not None)
     tries = step.retry.attempts
     gave_up = "" if failure == "refused" else f"after {tries} tries the outcome is unknown; "
-    text = f"{gave_up}{chain}, each until it is answered; the saga ends cancelled" if chain else (
-        f"{gave_up}nothing to undo; the saga ends cancelled"
+    text = (
+        f"{gave_up}{chain}, each until it is answered; the saga ends cancelled"
+        if chain
+        else (f"{gave_up}nothing to undo; the saga ends cancelled")
     )
     return FailureRow(step.name, failure, done, undone, "cancelled", text)

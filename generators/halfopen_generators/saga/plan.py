@@ -109,7 +109,8 @@ class SagaDesign:
     def dependents(self) -> Mapping[str, tuple[str, ...]]:
         """For each step the steps that directly wait for it."""
         return {
-            step.name: tuple(other.name for other in self.steps if step.name in other.after) for step in self.steps
+            step.name: tuple(other.name for other in self.steps if step.name in other.after)
+            for step in self.steps
         }
 
     @cached_property

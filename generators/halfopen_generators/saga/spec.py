@@ -52,7 +52,9 @@ Kind = Literal["compensatable", "pivot", "retriable"]
 Countermeasure = Literal[
     "semantic-lock", "commutative-update", "pessimistic-view", "reread-value", "version-file", "by-value"
 ]
-Guarantee = Literal["deduplicates", "refuses_late_actions", "accepts_empty_compensation", "publishes_atomically"]
+Guarantee = Literal[
+    "deduplicates", "refuses_late_actions", "accepts_empty_compensation", "publishes_atomically"
+]
 Ending = Literal["committed", "cancelled"]
 
 
@@ -70,7 +72,8 @@ class Participant(_Spec):
     external: bool = Field(default=False, description="A third party: no code is generated for it.")
     team: Name | None = Field(default=None, description="Who owns it; weighs in the choice of style.")
     deduplicates: bool | None = Field(
-        default=None, description="A request with a key it has seen changes nothing and gets the first answer."
+        default=None,
+        description="A request with a key it has seen changes nothing and gets the first answer.",
     )
     refuses_late_actions: bool | None = Field(
         default=None, description="An action that arrives after its own compensation changes nothing."
@@ -79,7 +82,8 @@ class Participant(_Spec):
         default=None, description="Compensating what never ran changes nothing and is answered."
     )
     publishes_atomically: bool | None = Field(
-        default=None, description="Its events leave with the change that caused them (an outbox), or not at all."
+        default=None,
+        description="Its events leave with the change that caused them (an outbox), or not at all.",
     )
 
 
@@ -120,19 +124,27 @@ class Step(_Spec):
     )
     can_be_refused: bool = Field(default=False, description="A business refusal, as opposed to a fault.")
     read_only: bool = Field(default=False, description="Changes nothing, so there is nothing to undo.")
-    irreversible: bool = Field(default=False, description="Its effect leaves the system: a mail, a payout, a launch.")
+    irreversible: bool = Field(
+        default=False, description="Its effect leaves the system: a mail, a payout, a launch."
+    )
     timeout: Duration | None = None
     retry: Retry | None = None
     reads: Names = Field(default=(), description="Resources at its participant that the transaction reads.")
-    writes: Names = Field(default=(), description="Resources at its participant that the transaction changes.")
+    writes: Names = Field(
+        default=(), description="Resources at its participant that the transaction changes."
+    )
     countermeasures: dict[Word, Countermeasure] = Field(
         default_factory=dict, description="By resource: what keeps two runs apart on it."
     )
-    request: Fields = Field(default_factory=dict, description="Field name to type: string, int64, repeated OrderLine.")
+    request: Fields = Field(
+        default_factory=dict, description="Field name to type: string, int64, repeated OrderLine."
+    )
     reply: Fields = Field(default_factory=dict)
     consumes: Names = Field(default=(), description="Choreography: it runs once all of these events are in.")
     emits: Word | None = Field(default=None, description="Choreography: the event that says it succeeded.")
-    emits_on_refusal: Word | None = Field(default=None, description="Choreography: the event that says it was refused.")
+    emits_on_refusal: Word | None = Field(
+        default=None, description="Choreography: the event that says it was refused."
+    )
 
 
 class Faults(_Spec):
@@ -141,8 +153,12 @@ class Faults(_Spec):
     refusals: bool = True
     lost_messages: int = Field(default=1, ge=0, le=5, description="How many per run, in exact mode.")
     duplicated_messages: int = Field(default=1, ge=0, le=5, description="How many per run, in exact mode.")
-    late_messages: bool = Field(default=True, description="A message may arrive after its sender gave up on it.")
-    crashes: int = Field(default=1, ge=0, le=5, description="Of the orchestrator or a participant, with recovery.")
+    late_messages: bool = Field(
+        default=True, description="A message may arrive after its sender gave up on it."
+    )
+    crashes: int = Field(
+        default=1, ge=0, le=5, description="Of the orchestrator or a participant, with recovery."
+    )
 
 
 class SagaSpec(_Spec):
