@@ -94,24 +94,29 @@ class Source:
         return Problem(message, spell(location), self.file, self.line(location), value, tuple(legal))
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path, name: str | None = None) -> Source:
     """The file as a `Source`.
+
+    Args:
+        path: The file to read.
+        name: What evidence and messages call it; left out: its path.
 
     Raises:
         BadInput: it can't be read, is too large, is no YAML, or isn't a mapping at the top.
     """
+    file = name or str(path)
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise BadInput([Problem(f"can't be read: {error.strerror or error}.", file=str(path))]) from None
+        raise BadInput([Problem(f"can't be read: {error.strerror or error}.", file=file)]) from None
     if len(raw) > MAX_BYTES:
-        raise BadInput([Problem(f"is larger than {MAX_BYTES} bytes.", file=str(path))])
+        raise BadInput([Problem(f"is larger than {MAX_BYTES} bytes.", file=file)])
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadInput([Problem(f"is not UTF-8 (byte {error.start}).", file=str(path))]) from None
-    return parse_source(text, file=str(path))
+        raise BadInput([Problem(f"is not UTF-8 (byte {error.start}).", file=file)]) from None
+    return parse_source(text, file=file)
 
 
 def parse_source(text: str, file: str | None = None) -> Source:
