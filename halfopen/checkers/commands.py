@@ -1,0 +1,214 @@
+"""Models written as guarded commands over small integer variables, packed into one int per state.
+
+A command says when it may happen and what it changes; that is all there is to a protocol written this way, so
+it can be read as a table. Packed, a guard is one `&` and one `==`, which is what makes a plain-Python
+explorer fast enough. Knows no saga.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from halfopen.checkers.explore import Model
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Where a variable lies in the packed state."""
+
+    name: str
+    shift: int
+    mask: int  # in place, that is, shifted
+
+    def of(self, state: int) -> int:
+        """Its value in that state."""
+        return (state & self.mask) >> self.shift
+
+
+class Layout:
+    """The variables of a model. Bit 0 of every state is set, so that no state is 0."""
+
+    ALIVE = 1
+
+    def __init__(self) -> None:
+        self.variables: dict[str, Variable] = {}
+        self.bits = 1
+
+    def add(self, name: str, largest: int) -> str:
+        """Make room for a variable that runs from 0 to `largest`, and give back its name."""
+        width = max(1, largest.bit_length())
+        if name in self.variables:
+            raise ValueError(f"variable {name!r} is there already")
+        self.variables[name] = Variable(name, self.bits, ((1 << width) - 1) << self.bits)
+        self.bits += width
+        return name
+
+    def pack(self, values: Mapping[str, int]) -> int:
+        """The state in which these variables have these values, and all others 0."""
+        return self.ALIVE | self.bits_of(values)
+
+    def bits_of(self, values: Mapping[str, int]) -> int:
+        """These values in place, without the bit that every state has.
+
+        Raises:
+            ValueError: a value does not fit its variable.
+        """
+        found = 0
+        for name, value in values.items():
+            variable = self.variables[name]
+            if value < 0 or (value << variable.shift) & ~variable.mask:
+                raise ValueError(f"{name} can't be {value}")
+            found |= value << variable.shift
+        return found
+
+    def mask_of(self, names: Iterable[str]) -> int:
+        """All bits of these variables."""
+        found = 0
+        for name in names:
+            found |= self.variables[name].mask
+        return found
+
+    def unpack(self, state: int) -> dict[str, int]:
+        """The values by name, zeros left out: for people and tests."""
+        return {name: value for name, variable in self.variables.items() if (value := variable.of(state))}
+
+
+@dataclass(frozen=True, eq=False)
+class Command:
+    """One thing that may happen.
+
+    It may happen where every variable of `when` has that value, every one of `some` is not 0, and `unless`
+    has not that value. Then `then` sets variables and `add` adds to them. An `eager` command belongs to the
+    event before it: it happens at once, in the same atomic step. `breaks` names the promise that is broken
+    when it happens; nothing is explored beyond.
+    """
+
+    kind: str
+    subject: str = ""
+    when: Mapping[str, int] = field(default_factory=dict)
+    then: Mapping[str, int] = field(default_factory=dict)
+    some: tuple[str, ...] = ()
+    unless: tuple[str, int] | None = None
+    add: Mapping[str, int] = field(default_factory=dict)
+    eager: bool = False
+    fault: bool = False
+    breaks: str | None = None
+    # What a composition of several models may need to know of it; opaque here.
+    note: object = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}".rstrip()
+
+
+# mask, wanted, first some, second some, unless mask, unless value, keep, put, delta, settle, command
+_Compiled = tuple[int, int, int, int, int, int, int, int, int, bool, Command]
+
+
+class CommandModel(Model[int, Command]):
+    """A model made of commands. States are packed ints; `layout` unpacks them."""
+
+    BROKEN = "(broken)"
+
+    def __init__(
+        self,
+        layout: Layout,
+        commands: Iterable[Command],
+        *,
+        start: Mapping[str, int],
+        ended: Iterable[Mapping[str, int]] = (),
+    ) -> None:
+        self.layout = layout
+        self.commands = tuple(commands)
+        self.promises = tuple(dict.fromkeys(c.breaks for c in self.commands if c.breaks))
+        layout.add(self.BROKEN, len(self.promises))
+        self._broken = layout.variables[self.BROKEN]
+        self._eager = tuple(self._compile(c) for c in self.commands if c.eager)
+        self._woken_by = layout.mask_of(name for c in self.commands if c.eager for name in _touched(c))
+        self._settled: dict[int, tuple[int, int]] = {}
+        self._compiled = tuple(self._compile(c) for c in self.commands if not c.eager)
+        self._start = self._settle(layout.pack(start))
+        endings = tuple((layout.mask_of(end), layout.bits_of(end)) for end in ended)
+        if endings:
+            self.ended = lambda state: any(state & mask == wanted for mask, wanted in endings)
+        self._faulty = any(c.fault for c in self.commands)
+
+    def initial(self) -> Iterable[int]:
+        """The one start."""
+        return (self._start,)
+
+    def steps(self, state: int) -> Iterator[tuple[Command, int]]:
+        """Every command that may happen and changes something."""
+        for mask, want, some, more, bar, barred, keep, put, delta, settle, command in self._compiled:
+            if state & mask == want and state & some and state & more and state & bar != barred:
+                successor = (state & keep | put) + delta
+                if settle:
+                    successor = self._settle(successor)
+                if successor != state:
+                    yield command, successor
+
+    def broken(self, state: int) -> tuple[str, ...]:
+        """The promise that was broken on the way here."""
+        number = (state & self._broken.mask) >> self._broken.shift
+        return (self.promises[number - 1],) if number else ()
+
+    def is_fault(self, action: Command) -> bool:
+        """What the command says of itself."""
+        return action.fault
+
+    def _compile(self, command: Command) -> _Compiled:
+        layout = self.layout
+        if command.eager and (command.some or command.add):
+            raise ValueError(f"{command}: an eager command has only `when`, `unless` and `then`")
+        for name in (*command.when, *command.then, *command.some, *command.add):
+            if name not in layout.variables:
+                raise ValueError(f"{command}: no variable {name!r}")
+        then = dict(command.then)
+        if command.breaks:
+            then[self.BROKEN] = self.promises.index(command.breaks) + 1
+        some = [layout.variables[name].mask for name in command.some]
+        first, second = (*some, Layout.ALIVE, Layout.ALIVE)[:2]
+        unless = {command.unless[0]: command.unless[1]} if command.unless else {}
+        return (
+            layout.mask_of(command.when),
+            layout.bits_of(command.when),
+            first,
+            second,
+            layout.mask_of(unless),
+            layout.bits_of(unless) if unless else -1,
+            ~layout.mask_of(then),
+            layout.bits_of(then),
+            sum(value << layout.variables[name].shift for name, value in command.add.items()),
+            bool(layout.mask_of((*then, *command.add)) & self._woken_by),
+            command,
+        )
+
+    def _settle(self, state: int) -> int:
+        """The state once all eager commands have happened: part of the step before them."""
+        key = state & self._woken_by
+        known = self._settled.get(key)
+        if known is None:
+            known = self._settled[key] = self._settle_slowly(key)
+        keep, put = known
+        return state & keep | put
+
+    def _settle_slowly(self, key: int) -> tuple[int, int]:
+        # Whatever an eager command reads or sets is in the key, so what they do together depends on the key
+        # alone: a set of bits to clear and a set of bits to put.
+        state, keep, put = key | Layout.ALIVE, -1, 0
+        happened = True
+        while happened:
+            happened = False
+            for mask, want, _, _, bar, barred, keeps, puts, _, _, _ in self._eager:
+                after = state & keeps | puts
+                if state & mask == want and state & bar != barred and after != state:
+                    state, keep, put = after, keep & keeps, put & keeps | puts
+                    happened = True
+        return keep, put
+
+
+def _touched(command: Command) -> Iterator[str]:
+    yield from command.when
+    yield from command.then
+    if command.unless:
+        yield command.unless[0]
