@@ -1,0 +1,107 @@
+"""The MCP server: a loop over the registry, the commands as prompts, the artifacts as resources."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import Any
+
+from mcp.server import MCPServer
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.mcpserver.prompts import Prompt
+from mcp.server.mcpserver.prompts.base import PromptArgument
+from mcp_types import Resource, ResourceTemplate
+from pydantic import AnyUrl
+
+from halfopen.registry import Capability, capabilities
+from halfopen_server.commands import Command, commands
+from halfopen_server.mcp_answers import SCHEME, Reports
+from halfopen_server.mcp_explain import explain_tool
+from halfopen_server.mcp_tools import capability_tool
+
+INSTRUCTIONS = (
+    "Halfopen designs distributed systems and lets something that can say no check every design: a model "
+    "checker, a compiler, an engine. Fill in a tool's spec from the user's words and code, call it, mend what "
+    "its findings name, and call again until no error is left. Tell the user what the report says, with its "
+    "counterexamples and counts, and no more: a skipped check has proved nothing, and an incomplete search "
+    "does not hold. `explain` tells what a finding's code means."
+)
+
+
+class HalfopenServer(MCPServer[Any]):
+    """The server, whose resources are the reports of its own tools."""
+
+    def __init__(self, offered: Iterable[Capability]) -> None:
+        self.reports = Reports()
+        super().__init__(
+            "halfopen",
+            title="Halfopen",
+            version=version("halfopen"),
+            instructions=INSTRUCTIONS,
+            tools=[*(capability_tool(capability, self.reports) for capability in offered), explain_tool()],
+            log_level="WARNING",
+        )
+        for command in commands():
+            self.add_prompt(_prompt(command))
+
+    async def list_resources(self) -> list[Resource]:
+        """Every report that is kept, and every artifact of it."""
+        return [
+            Resource(uri=uri, name=uri.removeprefix(SCHEME), mime_type=media_type)
+            for uri, media_type in self.reports.resources()
+        ]
+
+    async def list_resource_templates(self) -> list[ResourceTemplate]:
+        """How the addresses of reports and artifacts are formed."""
+        return [
+            ResourceTemplate(
+                uri_template=SCHEME + "{id}",
+                name="report",
+                title="A report in full, texts included",
+                mime_type="application/json",
+            ),
+            ResourceTemplate(uri_template=SCHEME + "{id}/{+path}", name="artifact", title="One artifact of a report"),
+        ]
+
+    async def read_resource(
+        self,
+        uri: AnyUrl | str,
+        context: Context[Any, Any] | None = None,  # noqa: ARG002 - the base class passes it
+    ) -> Iterable[ReadResourceContents]:
+        """A report or an artifact.
+
+        Raises:
+            ResourceNotFoundError: nothing of that name is kept.
+        """
+        try:
+            text, media_type = self.reports.read(str(uri))
+        except KeyError as error:
+            raise ResourceNotFoundError(error.args[0]) from None
+        return [ReadResourceContents(content=text, mime_type=media_type)]
+
+
+def _prompt(command: Command) -> Prompt:
+    def render(request: str = "") -> str:
+        return command.filled(request)
+
+    argument = PromptArgument(name="request", description=command.argument_hint.strip("[]") or None)
+    return Prompt(name=command.name, description=command.description, arguments=[argument], fn=render)
+
+
+def build_server(offered: Iterable[Capability] | None = None) -> HalfopenServer:
+    """The server with one tool per capability.
+
+    Args:
+        offered: The capabilities; left out: all that are registered.
+    """
+    return HalfopenServer(capabilities() if offered is None else offered)
+
+
+def serve_stdio() -> None:
+    """Serve on stdin and stdout until the client hangs up; what there is to log goes to stderr."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    build_server().run("stdio")

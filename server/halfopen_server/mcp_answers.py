@@ -1,0 +1,118 @@
+"""What a tool replies, and the reports it can still be asked about."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from typing import Any
+
+from mcp_types import CallToolResult, TextContent
+from pydantic import Field
+
+from halfopen.source import BadInput
+from halfopen.vocabulary import (
+    Artifact,
+    Check,
+    Decision,
+    Finding,
+    Obligation,
+    Report,
+    ReportOutcome,
+    Verdict,
+    Word,
+)
+
+SCHEME = "halfopen://reports/"
+
+
+class ListedArtifact(Word):
+    """One file of the answer, without its text."""
+
+    path: str
+    media_type: str
+    size: int = Field(description="In bytes.")
+    uri: str = Field(description="Read this resource for the text.")
+
+
+class Answer(Word):
+    """A report as a model reads it: everything but the artifacts' texts. What is left out is at its default."""
+
+    outcome: ReportOutcome
+    summary: str
+    findings: tuple[Finding, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    checks: tuple[Check, ...] = ()
+    artifacts: tuple[ListedArtifact, ...] = ()
+    written_to: str | None = Field(default=None, description="The folder that holds the artifacts now.")
+    report: str = Field(description="Resource: this report in full, as JSON.")
+
+
+def answer(identity: str, report: Report, written_to: str | None) -> Answer:
+    """The report as a reply."""
+    parts = {name: getattr(report, name) for name in Report.model_fields if name != "artifacts"}
+    listed = tuple(_listed(identity, artifact) for artifact in report.artifacts)
+    return Answer(**parts, artifacts=listed, written_to=written_to, report=SCHEME + identity)
+
+
+def _listed(identity: str, artifact: Artifact) -> ListedArtifact:
+    return ListedArtifact(
+        path=artifact.path,
+        media_type=artifact.media_type,
+        size=len(artifact.text.encode()),
+        uri=f"{SCHEME}{identity}/{artifact.path}",
+    )
+
+
+def refusal(error: BadInput) -> CallToolResult:
+    """A reply that says what is wrong with the input, in the very words of the error."""
+    return CallToolResult(content=[TextContent(type="text", text=str(error))], is_error=True)
+
+
+def identify(*parts: Any) -> str:
+    """The same name for the same call, in every process: a hash of what was asked."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Reports:
+    """The latest reports of this process, by identity; the oldest make room."""
+
+    def __init__(self, room: int = 16) -> None:
+        self._room = room
+        self._kept: OrderedDict[str, Report] = OrderedDict()
+
+    def keep(self, identity: str, report: Report) -> None:
+        """Keep that report as the latest."""
+        self._kept[identity] = report
+        self._kept.move_to_end(identity)
+        while len(self._kept) > self._room:
+            self._kept.popitem(last=False)
+
+    def resources(self) -> list[tuple[str, str]]:
+        """URI and media type of everything that can be read, the latest report first."""
+        found = []
+        for identity, report in reversed(self._kept.items()):
+            found.append((SCHEME + identity, "application/json"))
+            found += [(f"{SCHEME}{identity}/{artifact.path}", artifact.media_type) for artifact in report.artifacts]
+        return found
+
+    def read(self, uri: str) -> tuple[str, str]:
+        """Text and media type of a report or one of its artifacts.
+
+        Raises:
+            KeyError: nothing of that name is kept; its text says what to do.
+        """
+        identity, _, path = uri.removeprefix(SCHEME).partition("/")
+        report = self._kept.get(identity)
+        if report is None:
+            raise KeyError(f"No report {identity!r} is kept any more: call the tool again with the same arguments.")
+        if not path:
+            return report.model_dump_json(indent=2), "application/json"
+        for artifact in report.artifacts:
+            if artifact.path == path:
+                return artifact.text, artifact.media_type
+        paths = ", ".join(artifact.path for artifact in report.artifacts)
+        raise KeyError(f"Report {identity!r} has no artifact {path!r}. It has: {paths}.")

@@ -1,0 +1,54 @@
+"""A tool's JSON Schema, said as briefly as it can be: every session of every user carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+_NULL = {"type": "null"}
+# Keys whose value maps names to schemas: a name there is the user's word, not the schema's.
+_BY_NAME = {"properties", "patternProperties", "$defs"}
+
+
+def brief(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema without what a reader can do without: titles, and null as another way to leave a key out."""
+    short = {key: _part(key, value) for key, value in schema.items() if key not in {"title", "anyOf"}}
+    if schema.get("default", ...) in (None, [], {}, ""):
+        del short["default"]
+    if "anyOf" in schema:
+        alternatives = [brief(choice) for choice in schema["anyOf"] if choice != _NULL]
+        short = {**alternatives[0], **short} if len(alternatives) == 1 else {"anyOf": alternatives, **short}
+    if "description" in short:
+        short["description"] = " ".join(short["description"].split())
+    return short
+
+
+def _part(key: str, value: Any) -> Any:
+    if key in _BY_NAME:
+        return {name: brief(part) for name, part in value.items()}
+    if key in {"items", "additionalProperties"} and isinstance(value, dict):
+        return brief(value)
+    return value
+
+
+def flat(*models: type[BaseModel]) -> dict[str, Any]:
+    """One object schema with the fields of all these models side by side, none of them required.
+
+    Raises:
+        ValueError: two models claim one name, so that a caller couldn't say which is meant.
+    """
+    properties: dict[str, Any] = {}
+    definitions: dict[str, Any] = {}
+    for model in models:
+        schema = brief(model.model_json_schema())
+        for name, part in schema.get("properties", {}).items():
+            if name in properties:
+                raise ValueError(f"the argument {name!r} has two meanings, the second in {model.__name__}")
+            properties[name] = part
+        for name, part in schema.get("$defs", {}).items():
+            if definitions.setdefault(name, part) != part:
+                raise ValueError(f"the definition {name!r} has two meanings, the second in {model.__name__}")
+    found = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**found, "$defs": definitions} if definitions else found

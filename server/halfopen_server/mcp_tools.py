@@ -1,0 +1,201 @@
+"""One MCP tool per capability: its spec's keys, its options and a place to write to, as flat arguments."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import anyio.to_thread
+from halfopen.run import run
+from halfopen.writing import write
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import ListRoots, Resolve
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp_types import CallToolResult, ListRootsResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from halfopen.progress import Progress
+from halfopen.registry import Capability, Options
+from halfopen.source import BadInput, Problem, Source, read_source, validate
+from halfopen.vocabulary import Report
+from halfopen_server.mcp_answers import Answer, Reports, answer, identify, refusal
+from halfopen_server.mcp_relay import in_thread
+from halfopen_server.mcp_schema import brief, flat
+from halfopen_server.roots import Roots
+
+HOW = (
+    " Give the spec inline, or its file as `spec_file`. The reply says what was found and what was checked; "
+    "the files are listed, read one by its `uri`, or pass `write_to` to have them all in that folder. "
+    "While an error is among the findings, change the spec as its `fix` says and call again."
+)
+
+
+class Place(BaseModel):
+    """What every capability's tool takes beside spec and options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    spec_file: str | None = Field(
+        default=None, description="A YAML or JSON file inside the project that holds the spec, instead of inline keys."
+    )
+    write_to: str | None = Field(
+        default=None, description="A folder inside the project to write all artifacts to; left out: nothing is written."
+    )
+    overwrite: bool = Field(
+        default=False, description="Replace files in write_to even if they were changed by hand since."
+    )
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call, taken apart and found sound as far as that goes without reading the spec."""
+
+    capability: Capability
+    inline: Mapping[str, Any]
+    options: Options
+    spec_file: str | None
+    write_to: str | None
+    overwrite: bool
+
+    def source(self, roots: Roots) -> Source:
+        """The spec.
+
+        Raises:
+            BadInput: its file can't be read or lies outside the roots.
+        """
+        if self.spec_file is None:
+            return Source(data=dict(self.inline))
+        return read_source(roots.inside(self.spec_file, "spec_file"), self.spec_file)
+
+
+class _Whole(ArgModelBase):
+    """Arguments as they came: what is wrong with them is for the capability's spec to say, in its words."""
+
+    arguments: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _wrap(cls, data: Any) -> Any:
+        return {"arguments": data}
+
+
+def capability_tool(capability: Capability, reports: Reports) -> Tool:
+    """The tool of that capability.
+
+    Args:
+        capability: Any; nothing here knows one from the other.
+        reports: Where its reports are kept to be read as resources.
+    """
+    schema = flat(capability.spec, capability.options, Place)
+
+    async def call(
+        arguments: dict[str, Any],
+        context: Context[Any, Any],
+        offered: Annotated[ListRootsResult | None, Resolve(_offered_roots)],
+    ) -> CallToolResult:
+        try:
+            request = _request(capability, _parsed(arguments, schema))
+            return await _reply(request, _roots(offered), context, reports)
+        except BadInput as error:
+            return refusal(error)
+
+    tool = Tool.from_function(
+        call,
+        name=capability.tool,
+        title=capability.title,
+        description=capability.summary + HOW,
+        annotations=ToolAnnotations(
+            # It writes where write_to is given, and replaces what is there where overwrite is.
+            read_only_hint=False,
+            destructive_hint=True,
+            idempotent_hint=True,
+            open_world_hint=False,
+        ),
+        structured_output=False,
+    )
+    output = brief(Answer.model_json_schema())
+    metadata = FuncMetadata(arg_model=_Whole, output_schema=output, output_model=Answer)
+    return tool.model_copy(update={"parameters": schema, "fn_metadata": metadata})
+
+
+async def _offered_roots(context: Context[Any, Any]) -> ListRootsResult | ListRoots | None:
+    declared = context.client_capabilities
+    return ListRoots() if declared is not None and declared.roots is not None else None
+
+
+def _roots(offered: ListRootsResult | None) -> Roots:
+    if offered is None:
+        return Roots.of_project(os.environ)
+    return Roots.offered(str(root.uri) for root in offered.roots)
+
+
+def _parsed(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, with lists and mappings that a client sent as JSON text made lists and mappings again."""
+    return {name: _unquoted(value, schema["properties"].get(name, {})) for name, value in arguments.items()}
+
+
+def _unquoted(value: Any, schema: Mapping[str, Any]) -> Any:
+    if not isinstance(value, str) or schema.get("type") not in {"array", "object"}:
+        return value
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return found if isinstance(found, dict | list) else value
+
+
+def _request(capability: Capability, arguments: Mapping[str, Any]) -> Request:
+    legal = (*capability.spec.model_fields, *capability.options.model_fields, *Place.model_fields)
+    if unknown := [name for name in arguments if name not in legal]:
+        raise BadInput(Problem("unknown argument.", name, value=name, legal=legal) for name in unknown)
+    spec = {name: value for name, value in arguments.items() if name in capability.spec.model_fields}
+    # Null is how some clients leave an argument out.
+    options, place = (
+        {name: value for name, value in arguments.items() if name in model.model_fields and value is not None}
+        for model in (capability.options, Place)
+    )
+    placed = validate(Place, Source(place))
+    if placed.spec_file is not None and spec:
+        given = ", ".join(spec)
+        raise BadInput([Problem(f"takes the place of the inline keys ({given}): give one or the other.", "spec_file")])
+    if placed.spec_file is None and not spec:
+        raise BadInput([Problem("no spec: give its keys inline, or its file as spec_file.")])
+    return Request(
+        capability,
+        spec,
+        validate(capability.options, Source(options)),
+        placed.spec_file,
+        placed.write_to,
+        placed.overwrite,
+    )
+
+
+async def _reply(request: Request, roots: Roots, context: Context[Any, Any], reports: Reports) -> CallToolResult:
+    folder = roots.inside(request.write_to, "write_to") if request.write_to is not None else None
+
+    def work(progress: Progress) -> tuple[str, Report]:
+        source = request.source(roots)
+        identity = identify(
+            version("halfopen"),
+            request.capability.tool,
+            source.file,
+            source.text,
+            source.data,
+            request.options.model_dump(),
+        )
+        return identity, run(request.capability, source, request.options, progress)
+
+    identity, report = await in_thread(context, work)
+    reports.keep(identity, report)
+    if folder is not None:
+        # Not abandoned when cancelled: a folder is written whole or not at all.
+        await anyio.to_thread.run_sync(lambda: write(report.artifacts, folder, overwrite=request.overwrite))
+    told = answer(identity, report, str(folder) if folder else None)
+    structured = told.model_dump(mode="json", exclude_defaults=True)
+    text = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
