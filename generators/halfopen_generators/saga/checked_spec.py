@@ -148,7 +148,7 @@ def _compensation(plan: CompensationPlan | None) -> CommentedMap | str | None:
 
 def _participant(plan: ParticipantPlan) -> CommentedMap:
     words = {"has": True, "lacks": False, "generated": None}
-    stated = {guarantee: words[provision] for guarantee, provision in plan.guarantees.items()}
+    stated: dict[str, bool | None] = {guarantee: words[provision] for guarantee, provision in plan.guarantees.items()}
     return _flow({"external": True if plan.external else None, "team": plan.team, **stated})
 
 
