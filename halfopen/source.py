@@ -7,7 +7,8 @@ can cost anything: by size, by depth, and by what its aliases expand to.
 from __future__ import annotations
 
 import difflib
-import json
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +17,15 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from halfopen import nodes, wording
 from halfopen.vocabulary import Evidence
 
 Location = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
 MAX_BYTES = 1_048_576
-MAX_NODES = 100_000
-MAX_DEPTH = 50
+WHOLE = "(whole file)"
+_PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,17 @@ class BadInput(Exception):  # noqa: N818 - it names what the user gave, and ever
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+def nearest(word: str, legal: Iterable[str]) -> str | None:
+    """The legal word that was probably meant; None if none is near."""
+    # A hostile key may be a megabyte long, and comparing costs its length squared.
+    return next(iter(difflib.get_close_matches(word[:100], tuple(legal), n=1, cutoff=0.6)), None)
+
+
 def _suggestion(value: Any, legal: Sequence[str]) -> str:
     if not legal:
         return ""
-    near = difflib.get_close_matches(str(value), legal, n=1, cutoff=0.6)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    near = nearest(str(value), legal)
+    hint = f" Did you mean {near}?" if near else ""
     return f"{hint} Legal: {', '.join(legal)}."
 
 
@@ -64,7 +72,7 @@ def spell(location: Location) -> str:
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
+    return text if len(text) <= 200 else f"{text[:197]}..."  # noqa: PLR2004 - more is no place but noise
 
 
 @dataclass(frozen=True)
@@ -85,37 +93,53 @@ class Source:
 
     def evidence(self, *location: str | int) -> Evidence:
         """That place as evidence."""
-        return Evidence(path=spell(location) or "(whole file)", file=self.file, line=self.line(location))
+        return Evidence(path=spell(location) or WHOLE, file=self.file, line=self.line(location))
 
-    def problem(
-        self, location: Location, message: str, value: Any = None, legal: Iterable[str] = ()
-    ) -> Problem:
+    def located(self, evidence: Evidence) -> Evidence:
+        """The same evidence with file and line, if its path leads into this source and it has none yet."""
+        if evidence.file is not None or self.file is None:
+            return evidence
+        parts = [int(match[1]) if match[1] else match[2] for match in _PART.finditer(evidence.path)]
+        location = _known_part(self.data, tuple(parts))
+        if not location and evidence.path != WHOLE:
+            return evidence
+        return evidence.model_copy(update={"file": self.file, "line": self.line(location)})
+
+    def problem(self, location: Location, message: str, value: Any = None, legal: Iterable[str] = ()) -> Problem:
         """That place as a problem, with the value that stands there and what may stand there instead."""
         return Problem(message, spell(location), self.file, self.line(location), value, tuple(legal))
 
 
-def read_source(path: Path, name: str | None = None) -> Source:
+def read_source(path: Path) -> Source:
     """The file as a `Source`.
-
-    Args:
-        path: The file to read.
-        name: What evidence and messages call it; left out: its path.
 
     Raises:
         BadInput: it can't be read, is too large, is no YAML, or isn't a mapping at the top.
     """
-    file = name or str(path)
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise BadInput([Problem(f"can't be read: {error.strerror or error}.", file=file)]) from None
+    except FileNotFoundError:
+        raise BadInput([_missing_file(path)]) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput([Problem(f"can't be read: {reason}.", file=str(path))]) from None
+    return parse_bytes(raw, file=str(path))
+
+
+def parse_bytes(raw: bytes, file: str | None = None) -> Source:
+    """The bytes of a file, such as standard input, as a `Source`.
+
+    Raises:
+        BadInput: they are too many, aren't UTF-8, no YAML, or no mapping at the top.
+    """
     if len(raw) > MAX_BYTES:
-        raise BadInput([Problem(f"is larger than {MAX_BYTES} bytes.", file=file)])
+        raise BadInput([Problem(f"is larger than {MAX_BYTES:,} bytes.", file=file)])
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadInput([Problem(f"is not UTF-8 (byte {error.start}).", file=file)]) from None
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise BadInput([Problem(f"is not UTF-8 text (byte {error.start}).", file=file, line=line)]) from None
     return parse_source(text, file=file)
 
 
@@ -125,75 +149,62 @@ def parse_source(text: str, file: str | None = None) -> Source:
     Raises:
         BadInput: it is no YAML, or isn't a mapping at the top, or expands to more than it may.
     """
-    from ruamel.yaml import YAML  # noqa: PLC0415 - 40 ms that only a spec file needs
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
-
-    parser = YAML(typ="rt", pure=True)
+    if len(text) > MAX_BYTES:
+        raise BadInput([Problem(f"is larger than {MAX_BYTES:,} bytes.", file=file)])
     try:
-        tree = parser.load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = (error.problem or error.context or "can't be parsed").split("\n")[0]
-        raise BadInput(
-            [Problem(f"is not YAML: {what}.", "", file, mark.line + 1 if mark else None)]
-        ) from None
-    except (YAMLError, ValueError) as error:
-        first = str(error).split("\n")[0]
-        raise BadInput([Problem(f"is not YAML: {first}.", file=file)]) from None
-    except RecursionError:
-        raise BadInput([Problem(f"is nested deeper than {MAX_DEPTH} levels.", file=file)]) from None
-    if tree is None:
+        root = nodes.read(text)
+    except nodes.NotPlain as error:
+        raise BadInput([Problem(error.message, file=file, line=error.line)]) from None
+    if root is None or root.value is None:
         raise BadInput([Problem("is empty: a spec is a mapping of keys.", file=file)])
-    lines: dict[Location, int] = {}
-    data = _Plain(file, lines).convert(tree, ())
+    if not isinstance(root.value, dict):
+        what = wording.kind(root.value)
+        raise BadInput([Problem(f"is {what}: a spec is a mapping of keys.", file=file, line=root.line)])
+    lines: dict[Location, int] = {(): root.line}
+    return Source(_plain(root, (), lines), file, text, lines)
+
+
+def _plain(node: nodes.Node, location: Location, lines: dict[Location, int]) -> Any:
+    if isinstance(node.value, dict):
+        for key, (line, _) in node.value.items():
+            lines[*location, key] = line
+        return {key: _plain(value, (*location, key), lines) for key, (_, value) in node.value.items()}
+    if isinstance(node.value, list):
+        for index, item in enumerate(node.value):
+            lines[*location, index] = item.line
+        return [_plain(item, (*location, index), lines) for index, item in enumerate(node.value)]
+    return node.value
+
+
+def _missing_file(path: Path) -> Problem:
+    try:
+        beside = [str(path.with_name(other.name)) for other in path.parent.iterdir()]
+    except OSError:
+        beside = []
+    near = nearest(str(path), beside)
+    return Problem(f"there is no such file.{f' Did you mean {near}?' if near else ''}", file=str(path))
+
+
+def from_data(data: Any) -> Source:
+    """Data that came as arguments as a `Source`, under the same limits as a file.
+
+    Raises:
+        BadInput: it isn't a mapping, or is nested deeper or holds more values than a file may.
+    """
     if not isinstance(data, dict):
-        raise BadInput([Problem(f"is a {_kind(data)}: a spec is a mapping of keys.", file=file, line=1)])
-    return Source(data, file, text, lines)
-
-
-class _Plain:
-    """Turns the parser's own types into plain ones, noting lines and counting what aliases expand to."""
-
-    def __init__(self, file: str | None, lines: dict[Location, int]) -> None:
-        self.file = file
-        self.lines = lines
-        self.nodes = 0
-
-    def convert(self, node: Any, location: Location) -> Any:
-        self.nodes += 1
-        if self.nodes > MAX_NODES:
-            raise BadInput([Problem(f"expands to more than {MAX_NODES} values (aliases?).", file=self.file)])
-        if len(location) > MAX_DEPTH:
-            raise BadInput([Problem(f"is nested deeper than {MAX_DEPTH} levels.", file=self.file)])
-        if isinstance(node, Mapping):
-            return {
-                self._key(node, key, location): self.convert(node[key], (*location, str(key))) for key in node
-            }
-        if isinstance(node, list):
-            for index in range(len(node)):
-                self._note(node, index, (*location, index))
-            return [self.convert(item, (*location, index)) for index, item in enumerate(node)]
-        if isinstance(node, bool) or node is None:
-            return node
-        for plain in (int, float, str):
-            if isinstance(node, plain):
-                return plain(node)
-        return str(node)
-
-    def _key(self, node: Any, key: Any, location: Location) -> str:
-        self._note(node, key, (*location, str(key)))
-        return str(key)
-
-    def _note(self, node: Any, key: Any, location: Location) -> None:
-        position = (node.lc.data or {}).get(key) if hasattr(node, "lc") else None
-        if position:
-            self.lines[location] = position[0] + 1
-
-
-def _kind(value: Any) -> str:
-    return {dict: "mapping", list: "list", str: "text", bool: "boolean", type(None): "nothing"}.get(
-        type(value), "number"
-    )
+        raise BadInput([Problem(f"is {wording.kind(data)}: a spec is a mapping of keys.")])
+    level, size = [data], 1
+    for _ in range(nodes.MAX_DEPTH + 1):
+        below = [
+            value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)
+        ]
+        level = [value for values in below for value in values]
+        size += len(level)
+        if size > nodes.MAX_NODES:
+            raise BadInput([Problem(f"holds more than {nodes.MAX_NODES} values.")])
+        if not level:
+            return Source(data)
+    raise BadInput([Problem(f"is nested deeper than {nodes.MAX_DEPTH} levels.")])
 
 
 def validate(model: type[M], source: Source) -> M:
@@ -205,31 +216,54 @@ def validate(model: type[M], source: Source) -> M:
     try:
         return model.model_validate(source.data)
     except ValidationError as error:
-        problems = [_problem(model, source, details) for details in error.errors(include_url=False)]
-    unique = {(problem.path, problem.message): problem for problem in problems}
-    raise BadInput(sorted(unique.values(), key=lambda problem: problem.line or 0)) from None
+        found = error.errors(include_url=False)
+    problems = [*_wrong_keys(model, source, found), *_wrong_values(source, found)]
+    raise BadInput(sorted(problems, key=lambda problem: problem.line or 0)) from None
 
 
-def _problem(model: type[BaseModel], source: Source, details: ErrorDetails) -> Problem:
-    location = _known_part(source.data, details["loc"])
+def _wrong_keys(model: type[BaseModel], source: Source, found: Iterable[ErrorDetails]) -> Iterable[Problem]:
+    """Unknown and missing keys. A missing one that was misspelt is told once, where it stands."""
+    missing: dict[Location, list[str]] = defaultdict(list)
+    unknown: list[Location] = []
+    for details in found:
+        location = _known_part(source.data, details["loc"])
+        if details["type"] == "missing":
+            missing[location].append(str(details["loc"][-1]))
+        elif details["type"] == "extra_forbidden":
+            unknown.append(location)
+    for location in unknown:
+        key, lacking = str(location[-1]), missing[location[:-1]]
+        message = f"unknown key {wording.shown(key)}."
+        if meant := nearest(key, lacking):
+            lacking.remove(meant)
+            message = f"unknown key {wording.shown(key)}, and the key {wording.shown(meant)} is missing."
+        yield source.problem(location, message, key, _keys_at(model, location[:-1]))
+    for location, keys in missing.items():
+        names = ", ".join(wording.shown(key) for key in keys)
+        if keys:
+            what = f"the key {names} is missing." if len(keys) == 1 else f"the keys {names} are missing."
+            yield source.problem(location, what)
+
+
+def _wrong_values(source: Source, found: Iterable[ErrorDetails]) -> Iterable[Problem]:
+    """Values that don't fit, one problem a place: the branches of a union fail at the same one."""
+    by_place: dict[Location, list[ErrorDetails]] = defaultdict(list)
+    for details in found:
+        if details["type"] in {"missing", "extra_forbidden"} or _follows_from_items(details):
+            continue
+        by_place[_known_part(source.data, details["loc"])].append(details)
+    for location, several in by_place.items():
+        reasons = dict.fromkeys(wording.reason(details) for details in several)
+        legal = dict.fromkeys(word for details in several for word in wording.legal(details))
+        yield source.problem(location, f"{'; or '.join(reasons)}.", several[0]["input"], legal)
+
+
+def _follows_from_items(details: ErrorDetails) -> bool:
+    # A list whose items are refused is also called too short, though it isn't.
     value = details["input"]
-    shown = _shown(value)
-    if details["type"] == "extra_forbidden":
-        key = str(details["loc"][-1])
-        return source.problem(location, f"unknown key {key!r}.", key, _keys_at(model, details["loc"][:-1]))
-    if details["type"] == "missing":
-        missing = str(details["loc"][-1])
-        return source.problem(location, f"the key {missing!r} is missing.")
-    if details["type"] == "literal_error":
-        legal = [part.strip("' ") for part in details["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-        return source.problem(location, f"{shown} is not a legal value.", value, legal)
-    reason = str(details.get("ctx", {}).get("error", "")) or details["msg"][:1].lower() + details["msg"][1:]
-    return source.problem(location, f"{shown}: {reason}.")
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - a line of a terminal
+    if details["type"] != "too_short" or not isinstance(value, list | tuple | dict):
+        return False
+    return len(value) >= int(details.get("ctx", {}).get("min_length", 0))
 
 
 def _known_part(data: Any, location: Location) -> Location:
@@ -248,24 +282,28 @@ def _known_part(data: Any, location: Location) -> Location:
 def _keys_at(model: type[BaseModel], location: Location) -> tuple[str, ...]:
     """The keys that the model allows at that place, found in its JSON Schema."""
     schema = model.model_json_schema()
-    definitions = schema.get("$defs", {})
-    node: dict[str, Any] = schema
+    here = _alternatives(schema, schema)
     for part in location:
-        node = _resolve(node, definitions)
-        if isinstance(part, int):
-            node = node.get("items", {})
-        elif part in node.get("properties", {}):
-            node = node["properties"][part]
-        elif isinstance(extra := node.get("additionalProperties"), dict):
-            node = extra
-    return tuple(_resolve(node, definitions).get("properties", {}))
+        below = (branch for node in here for branch in _below(node, part))
+        here = [found for branch in below for found in _alternatives(branch, schema)]
+    return tuple(dict.fromkeys(key for node in here for key in node.get("properties", {})))
 
 
-def _resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    for alternative in (node, *node.get("anyOf", [])):
-        if "$ref" in alternative:
-            found: dict[str, Any] = definitions[alternative["$ref"].rsplit("/", 1)[-1]]
-            return found
-        if alternative.get("type") in {"object", "array"} and alternative is not node:
-            return dict(alternative)
-    return node
+def _below(node: Mapping[str, Any], part: str | int) -> Iterable[Any]:
+    if isinstance(part, int):
+        yield node.get("items")
+    elif part in node.get("properties", {}):
+        yield node["properties"][part]
+    else:
+        yield node.get("additionalProperties")
+        yield from node.get("patternProperties", {}).values()
+
+
+def _alternatives(node: Any, schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The node itself, or what it refers to and may be instead."""
+    if not isinstance(node, dict):
+        return []
+    if "$ref" in node:
+        return _alternatives(schema["$defs"][node["$ref"].rsplit("/", 1)[-1]], schema)
+    branches = [*node.get("anyOf", ()), *node.get("oneOf", ())]
+    return [node, *(found for branch in branches for found in _alternatives(branch, schema))]
