@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from halfopen.templates import pascal
 from halfopen.vocabulary import Decision
 from halfopen_generators.saga.references import dependencies
 from halfopen_generators.saga.spec import Ending, SagaSpec, Step, Style
@@ -19,7 +20,7 @@ def named(spec: SagaSpec, style: Style, decided: list[Decision]) -> SagaSpec:
     if style != "choreography" or not any(_incomplete(step) for step in spec.steps):
         return spec
     waits = dependencies(spec)
-    trigger = spec.trigger or f"{spec.saga}Requested"
+    trigger = spec.trigger or f"{pascal(spec.saga)}Requested"
     done = {step.name: step.emits or f"{step.action}Succeeded" for step in spec.steps}
     refused = {
         step.name: step.emits_on_refusal or (f"{step.action}Refused" if step.can_be_refused else None)
