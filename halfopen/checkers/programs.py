@@ -1,0 +1,197 @@
+"""Outside programs that are able to say no: found, run without a shell, and their answer told as a `Check`.
+
+Nothing of the user's ever stands on a command line: text goes through files in a folder of its own, or
+through standard input. A program that is missing gives a skipped check that says how to get it; one that
+hangs is ended and gives a failed one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from halfopen.vocabulary import Check, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_DETAIL = 4_000
+VERSION_TIMEOUT = 10.0
+# What a program may need to start; a user's tokens and proxies stay out of it.
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program by the name of its executable, how it tells its version, and how to get it."""
+
+    name: str
+    how_to_get: str
+    version_arguments: tuple[str, ...] = ("--version",)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run ended. `status` is None if the time was up or it could not be started; `stderr` then says so."""
+
+    status: int | None
+    stdout: str
+    stderr: str
+
+
+# Looks at a run that ended in time: None if the program was content, else what it objects to.
+Judge = Callable[[Ran], str | None]
+
+BUF = Program("buf", "install buf-bin from PyPI, or buf from https://buf.build")
+PROTOC = "protoc (grpcio-tools)"
+
+
+def find(program: Program) -> Path | None:
+    """The executable: the one installed beside this Python before one on PATH; None if there is neither."""
+    beside = shutil.which(program.name, path=sysconfig.get_path("scripts"))
+    found = beside or shutil.which(program.name)
+    return Path(found) if found else None
+
+
+def run(executable: Path, arguments: Sequence[str], *, folder: Path, stdin: str = "", timeout: float = 30.0) -> Ran:
+    """Run it in that folder, for at most `timeout` seconds, with a home of its own and no shell."""
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    with tempfile.TemporaryDirectory(prefix="halfopen-home-") as home:
+        try:
+            done = subprocess.run(  # noqa: S603 - fixed programs; the user's text is in files or stdin
+                [str(executable), *arguments],
+                cwd=folder,
+                env={**environment, "HOME": home, "XDG_CACHE_HOME": home},
+                input=stdin,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return Ran(None, "", f"no answer within {timeout:g} s")
+        except OSError as error:
+            return Ran(None, "", f"could not be started: {error.strerror or error}")
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@cache
+def version_of(program: Program) -> str:
+    """The first line that it prints for its version; "unknown" if it prints none."""
+    executable = find(program)
+    if executable is None:
+        return "unknown"
+    ran = run(executable, program.version_arguments, folder=Path(tempfile.gettempdir()), timeout=VERSION_TIMEOUT)
+    lines = (ran.stdout.strip() or ran.stderr.strip()).splitlines()
+    return lines[0].strip() if ran.status is not None and lines else "unknown"
+
+
+@contextmanager
+def written(texts: Mapping[str, str]) -> Iterator[Path]:
+    """Those texts as files of a new folder, which is gone afterwards.
+
+    Raises:
+        ValueError: a path is absolute or leads out of the folder.
+    """
+    with tempfile.TemporaryDirectory(prefix="halfopen-check-") as name:
+        folder = Path(name)
+        for path, text in texts.items():
+            relative = PurePosixPath(path)
+            if relative.is_absolute() or ".." in relative.parts:
+                raise ValueError(f"{path!r} leads out of the folder")
+            target = folder.joinpath(*relative.parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+        yield folder
+
+
+def nonzero_is_no(ran: Ran) -> str | None:
+    """The usual way of programs: content at exit status 0, else what they printed."""
+    if ran.status == 0:
+        return None
+    return (ran.stdout.strip() or ran.stderr.strip()) or f"exit status {ran.status}"
+
+
+def check(  # noqa: PLR0913 - a run is these parts, each named at the call
+    name: str,
+    program: Program,
+    arguments: Sequence[str],
+    *,
+    texts: Mapping[str, str],
+    looked_at: str,
+    stdin: str = "",
+    timeout: float = 30.0,
+    judge: Judge = nonzero_is_no,
+) -> Check:
+    """What the program says of those texts. `looked_at` tells a reader what a passed check stands for."""
+    executable = find(program)
+    if executable is None:
+        why = f"{program.name} is not installed: {program.how_to_get}."
+        return Check(name=name, tool=program.name, version="none", status=Status.SKIPPED, detail=why)
+    with written(texts) as folder:
+        ran = run(executable, arguments, folder=folder, stdin=stdin, timeout=timeout)
+        objection = ran.stderr if ran.status is None else judge(ran)
+        # A temporary path would differ from run to run.
+        objection = objection and objection.replace(f"{folder}{os.sep}", "").replace(str(folder), ".")
+    return _answer(name, program.name, version_of(program), objection, looked_at)
+
+
+def compile_protos(name: str, root: str, texts: Mapping[str, str], *, looked_at: str) -> Check:
+    """What the Protobuf compiler says of the `.proto` texts, imported relative to the folder `root`.
+
+    It runs in this process (about 15 ms a file) and knows Google's well-known types.
+    """
+    try:
+        from grpc_tools import _protoc_compiler  # noqa: PLC0415 - 45 ms that only contracts need
+
+        known = version("grpcio-tools")
+    except (ImportError, PackageNotFoundError):
+        why = "grpcio-tools is not installed: install it from PyPI."
+        return Check(name=name, tool=PROTOC, version="none", status=Status.SKIPPED, detail=why)
+    objections: list[str] = []
+    with written(texts) as folder:
+        include = [os.fsencode(folder / root), os.fsencode(str(files("grpc_tools") / "_proto"))]
+        for path in texts:
+            if path.endswith(".proto"):
+                relative = PurePosixPath(path).relative_to(root)
+                try:
+                    # The public entry point prints what is wrong; this one raises it.
+                    _protoc_compiler.get_protos(os.fsencode(str(relative)), include)
+                except Exception as error:  # noqa: BLE001 - the compiler raises classes of its own, some bare
+                    objections.extend(_proto_errors(path, error))
+    return _answer(name, PROTOC, known, "\n".join(objections) or None, looked_at)
+
+
+def _proto_errors(path: str, error: Exception) -> list[str]:
+    found: list[Any] = error.args[0] if error.args and isinstance(error.args[0], list) else [error]
+    # Lines and columns are counted from 0 there.
+    return [
+        f"{path}:{part.line + 1}:{part.column + 1}: {_text(part.message)}"
+        if hasattr(part, "line")
+        else f"{path}: {part}"
+        for part in found
+    ]
+
+
+def _text(message: object) -> str:
+    return message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
+
+
+def _answer(name: str, tool: str, known: str, objection: str | None, looked_at: str) -> Check:
+    if objection is None:
+        return Check(name=name, tool=tool, version=known, status=Status.PASSED, detail=looked_at)
+    detail = objection if len(objection) <= MAX_DETAIL else f"{objection[:MAX_DETAIL]} ..."
+    return Check(name=name, tool=tool, version=known, status=Status.FAILED, detail=detail)
