@@ -110,21 +110,27 @@ class Source:
         return Problem(message, spell(location), self.file, self.line(location), value, tuple(legal))
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path, name: str | None = None) -> Source:
     """The file as a `Source`.
+
+    Args:
+        path: The file to read.
+        name: What evidence and messages call it; left out: its path.
 
     Raises:
         BadInput: it can't be read, is too large, is no YAML, or isn't a mapping at the top.
     """
+    file = name or str(path)
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise BadInput([_missing_file(path)]) from None
+        near = _neighbour(path)
+        raise BadInput([Problem(f"no such file.{f' Did you mean {near}?' if near else ''}", file=file)]) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
-        raise BadInput([Problem(f"can't be read: {reason}.", file=str(path))]) from None
-    return parse_bytes(raw, file=str(path))
+        raise BadInput([Problem(f"can't be read: {reason}.", file=file)]) from None
+    return parse_bytes(raw, file=file)
 
 
 def parse_bytes(raw: bytes, file: str | None = None) -> Source:
@@ -176,13 +182,11 @@ def _plain(node: nodes.Node, location: Location, lines: dict[Location, int]) -> 
     return node.value
 
 
-def _missing_file(path: Path) -> Problem:
+def _neighbour(path: Path) -> str | None:
     try:
-        beside = [str(path.with_name(other.name)) for other in path.parent.iterdir()]
+        return nearest(path.name, (other.name for other in path.parent.iterdir()))
     except OSError:
-        beside = []
-    near = nearest(str(path), beside)
-    return Problem(f"there is no such file.{f' Did you mean {near}?' if near else ''}", file=str(path))
+        return None
 
 
 def from_data(data: Any) -> Source:

@@ -1,0 +1,27 @@
+"""What a finding's code means: the page on its rule."""
+
+from __future__ import annotations
+
+from halfopen.data import read_text, root
+from halfopen.source import BadInput, Problem
+
+_RULES = "knowledge/rules"
+
+
+def codes() -> tuple[str, ...]:
+    """The codes of all rules, in order."""
+    pages = root().joinpath(*_RULES.split("/")).iterdir()
+    return tuple(sorted(page.name.removesuffix(".md") for page in pages if page.name.endswith(".md")))
+
+
+def explain(code: str) -> str:
+    """The page on that code as Markdown; upper and lower case are the same.
+
+    Raises:
+        BadInput: no rule bears the code; names the ones of its family, or all.
+    """
+    wanted, known = code.strip().upper(), codes()
+    if wanted in known:
+        return read_text(f"{_RULES}/{wanted}.md")
+    family = tuple(other for other in known if other[:3] == wanted[:3])
+    raise BadInput([Problem(f"no rule bears the code {code!r}.", file="code", value=wanted, legal=family or known)])
