@@ -156,6 +156,7 @@ def _step(
         compensation=_compensation(step, spec_index, kind, decided),
         can_be_refused=step.can_be_refused,
         read_only=step.read_only,
+        idempotent=step.idempotent,
         irreversible=step.irreversible,
         timeout=_timeout(step, spec_index, style, decided),
         retry=_retry(step, spec_index, kind, style, decided),
@@ -192,7 +193,7 @@ def _compensation(
             consumes=asked.consumes,
             emits=asked.emits,
             can_be_refused=asked.can_be_refused,
-            idempotent=asked.idempotent is not False,
+            idempotent=asked.idempotent,
         )
     if kind != "compensatable" or step.kind is None or step.read_only or step.irreversible:
         return None
@@ -201,7 +202,7 @@ def _compensation(
     decided.append(
         Decision(about=f"steps[{spec_index}].compensation", choice=name, because=because, law=SAGA_LAW)
     )
-    return CompensationPlan(name, (), None, can_be_refused=False, idempotent=True)
+    return CompensationPlan(name, (), None, can_be_refused=False, idempotent=False)
 
 
 def compensation_name(action: str) -> str:

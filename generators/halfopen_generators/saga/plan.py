@@ -56,6 +56,7 @@ class StepPlan:
     compensation: CompensationPlan | None
     can_be_refused: bool
     read_only: bool
+    idempotent: bool
     irreversible: bool
     timeout: float
     retry: RetryPlan

@@ -104,8 +104,8 @@ class Compensation(_Spec):
     consumes: Names = Field(default=(), description="Choreography: any one of these events starts it.")
     emits: Word | None = Field(default=None, description="Choreography: the event that says it is undone.")
     can_be_refused: bool = Field(default=False, description="A business rule may say no to undoing.")
-    idempotent: bool | None = Field(
-        default=None, description="False: running it twice does harm even where requests are deduplicated."
+    idempotent: bool = Field(
+        default=False, description="Running it twice does no harm even where requests are not deduplicated."
     )
 
 
@@ -124,6 +124,9 @@ class Step(_Spec):
     )
     can_be_refused: bool = Field(default=False, description="A business refusal, as opposed to a fault.")
     read_only: bool = Field(default=False, description="Changes nothing, so there is nothing to undo.")
+    idempotent: bool = Field(
+        default=False, description="Applying it twice is as applying it once, even where nothing is deduplicated."
+    )
     irreversible: bool = Field(
         default=False, description="Its effect leaves the system: a mail, a payout, a launch."
     )

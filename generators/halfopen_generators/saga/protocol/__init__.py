@@ -1,0 +1,1 @@
+"""The protocol of PROTOCOL.md as guarded commands, and what a run that breaks it is told as."""

@@ -1,0 +1,373 @@
+"""One run of an orchestrated saga as guarded commands: PROTOCOL.md, sentence by sentence.
+
+Variables of a step `k`: `log.k` what the orchestrator's log says of it, `closed.k` whether nothing of it is
+left to undo, `applied.k` whether its action's effect happened, `undone.k` whether its participant has handled
+its compensation (a real one or an empty one), `declined.k` whether the participant refused it. Messages:
+`do.k`, `done.k`, `refused.k`, `undo.k`, `compensated.k`.
+
+An answer that nobody waits for any more is dropped at once: the log ignores it whenever it comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from halfopen.checkers.commands import CommandModel
+from halfopen_generators.saga.plan import SagaDesign, StepPlan
+from halfopen_generators.saga.protocol.builder import CRASHES, Builder
+from halfopen_generators.saga.protocol.isolation import Resources, Variation
+from halfopen_generators.saga.protocol.promises import (
+    ALL_OR_COMPENSATED,
+    COMPENSATIONS_IN_ORDER,
+    NO_ACTION_AFTER_COMPENSATION,
+    NO_EFFECT_TWICE,
+    NO_HARMFUL_COMPENSATION,
+    NO_WAY_BACK,
+    Breach,
+    Rules,
+)
+from halfopen_generators.saga.spec import Guarantee
+
+RUNNING, COMPENSATING, COMMITTED, CANCELLED = range(4)
+IDLE, SENT, DONE, REFUSED, UNKNOWN, UNDOING, SETTLED, ABANDONED = range(8)
+PHASE = "phase"
+
+
+class Run:
+    """The model of one run. `model` is what is explored, `breaches` says what each broken promise means.
+
+    Of the guarantees left to generated code none is taken for granted: what happens without it is a breach
+    whose `want` names it, so that one exploration finds all that are needed.
+    """
+
+    def __init__(
+        self, design: SagaDesign, *, exact: bool, rules: Rules | None = None, resources: Resources | None = None
+    ) -> None:
+        self.design = design
+        self.rules = rules or Rules()
+        self.resources = resources or Resources.none()
+        self.builder = Builder(exact=exact, faults=design.faults)
+        self._declare()
+        for step in design.steps:
+            self._orchestrate(step)
+            self._compensate(step)
+            self._act(step)
+            self._undo(step)
+            self._at_the_end(step)
+        self._finish()
+        self.breaches = self.builder.breaches
+        self.model = CommandModel(
+            self.builder.layout,
+            self.builder.settled(),
+            start={**self.builder.start, **{f"closed.{step.name}": 1 for step in design.steps}},
+            ended=[{PHASE: COMMITTED}, {PHASE: CANCELLED}],
+        )
+
+    def _declare(self) -> None:
+        builder = self.builder
+        builder.variable(PHASE, CANCELLED)
+        for step in self.design.steps:
+            name = step.name
+            builder.variable(f"log.{name}", ABANDONED)
+            for bit in ("closed", "applied", "undone", "declined"):
+                builder.variable(f"{bit}.{name}", 1)
+            copies = self._attempts(step) or 1
+            for message in ("do", "done", "refused", "undo", "compensated"):
+                builder.message(f"{message}.{name}", copies=copies)
+            if builder.exact and self._attempts(step):
+                builder.variable(f"tries.{name}", copies)
+            if step.compensation and step.compensation.can_be_refused:
+                builder.variable(f"undo-declined.{name}", 1)
+            if not self.rules.saves_and_sends_at_once:
+                builder.variable(f"to-send.{name}", 1)
+        self.resources.declare(builder)
+
+    def _attempts(self, step: StepPlan) -> int | None:
+        """After how many tries it is given up; None if never."""
+        attempts = step.retry.attempts
+        if step.kind == "retriable" and not self.rules.repeats_retriable_steps:
+            return attempts or 1
+        if step.kind == "pivot" and step.compensation is None and not self.rules.repeats_the_pivot:
+            return attempts or 1
+        return attempts
+
+    # -- the orchestrator -------------------------------------------------------------------------------
+
+    def _orchestrate(self, step: StepPlan) -> None:
+        builder, name = self.builder, step.name
+        waiting = {PHASE: RUNNING, f"log.{name}": SENT}
+        forget = {f"done.{name}": 0, f"refused.{name}": 0}
+        self._start(step)
+        done = forget if self.rules.ignores_repeated_answers and self.rules.ignores_late_answers else {}
+        builder.command("hear-done", name, when=waiting, keeps=f"done.{name}", then={f"log.{name}": DONE, **done})
+        if step.kind != "retriable":
+            back = {PHASE: COMPENSATING, f"log.{name}": REFUSED, f"closed.{name}": 1, **forget}
+            self._turn_back(step, "hear-refused", waiting, back, keeps=f"refused.{name}")
+        elif step.can_be_refused:
+            # It is sent again; the participant has made up its mind, so the answer stays the same.
+            builder.command("hear-refused", name, when=waiting, takes=f"refused.{name}")
+        if self._attempts(step) is not None:
+            self._give_up(step, waiting, forget)
+        if builder.exact:
+            self._send_again(step, waiting)
+        if not self.rules.ignores_late_answers:
+            for log in (UNKNOWN, UNDOING, SETTLED):
+                late = {PHASE: COMPENSATING, f"log.{name}": log}
+                revived = {PHASE: RUNNING, f"log.{name}": DONE, f"closed.{name}": 0}
+                builder.command("hear-done-late", name, when=late, keeps=f"done.{name}", then=revived)
+        if not self.rules.ignores_repeated_answers:
+            for other in self.design.dependents[name]:
+                mistaken = {PHASE: RUNNING, f"log.{name}": DONE, f"log.{other}": SENT}
+                builder.command(
+                    "hear-done-again", name, when=mistaken, keeps=f"done.{name}", then={f"log.{other}": DONE}
+                )
+
+    def _start(self, step: StepPlan) -> None:
+        name = step.name
+        ready = {PHASE: RUNNING, f"log.{name}": IDLE}
+        if self.rules.waits_for_dependencies:
+            ready |= {f"log.{other}": DONE for other in step.after}
+        under_way = {f"log.{name}": SENT, f"closed.{name}": 0}
+        if f"tries.{name}" in self.builder.layout.variables:
+            under_way[f"tries.{name}"] = 1
+        if self.rules.saves_and_sends_at_once:
+            self.builder.eager("start", name, when=ready, then=under_way, sends=[f"do.{name}"])
+        else:
+            self.builder.eager("save", name, when=ready, then={**under_way, f"to-send.{name}": 1})
+            unsent = {f"to-send.{name}": 1}
+            self.builder.command("send", name, when=unsent, then={f"to-send.{name}": 0}, sends=[f"do.{name}"])
+            # The crash forgets what was to be sent, and the recovery does not ask the log.
+            self.builder.command("crash-unsent", name, when=unsent, then={f"to-send.{name}": 0}, fault=True)
+
+    def _turn_back(
+        self, step: StepPlan, kind: str, when: dict[str, int], then: dict[str, int], keeps: str | None = None
+    ) -> None:
+        """The run turns to compensating; once the pivot is done that must not happen."""
+        self.builder.command(kind, step.name, when=when, keeps=keeps, then=then)
+        pivot = self.design.pivot
+        if pivot is not None and pivot is not step and step.name not in self.design.ancestors[pivot.name]:
+            breach = Breach(NO_WAY_BACK, "SAG02", step.name)
+            decided = {**when, f"log.{pivot.name}": DONE}
+            self.builder.command(kind, step.name, when=decided, keeps=keeps, then=then, breach=breach)
+
+    def _give_up(self, step: StepPlan, waiting: dict[str, int], forget: dict[str, int]) -> None:
+        name, builder = step.name, self.builder
+        when = dict(waiting)
+        if builder.exact:
+            when[f"tries.{name}"] = self._attempts(step) or 1
+            if not builder.faults.late_messages:
+                when |= {f"{message}.{name}": 0 for message in ("do", "done", "refused")}
+        if not self.rules.ignores_late_answers:
+            forget = {}
+        if step.kind == "retriable":
+            builder.command("abandon", name, when=when, then={f"log.{name}": ABANDONED, **forget})
+            return
+        then = {PHASE: COMPENSATING, f"log.{name}": UNKNOWN, **forget}
+        if not self.rules.undoes_unknown_outcomes:
+            then |= {f"log.{name}": SETTLED, f"closed.{name}": 1}
+        self._turn_back(step, "give-up", when, then)
+
+    def _send_again(self, step: StepPlan, waiting: dict[str, int]) -> None:
+        """Exact mode: the timeout and the recovery both send what the log says is under way once more."""
+        name, builder, attempts = step.name, self.builder, self._attempts(step)
+        nothing_under_way = {f"{message}.{name}": 0 for message in ("do", "done", "refused")}
+        if attempts is None:
+            builder.command("send-again", name, when={**waiting, **nothing_under_way}, sends=[f"do.{name}"])
+        else:
+            for tries in range(1, attempts):
+                when = {**waiting, f"tries.{name}": tries}
+                if not builder.faults.late_messages:
+                    when |= nothing_under_way
+                builder.command(
+                    "send-again", name, when=when, then={f"tries.{name}": tries + 1}, sends=[f"do.{name}"]
+                )
+        if self.rules.saves_and_sends_at_once:
+            builder.command("crash", name, when=waiting, sends=[f"do.{name}"], spends=CRASHES)
+
+    def _compensate(self, step: StepPlan) -> None:
+        builder, name = self.builder, step.name
+        back = {PHASE: COMPENSATING}
+        if self.rules.ignores_late_answers:
+            forget = {f"done.{name}": 0, f"refused.{name}": 0}
+        else:
+            forget = {}
+        builder.eager("leave", name, when={**back, f"log.{name}": SENT}, then={f"log.{name}": UNKNOWN, **forget})
+        open_: dict[str, int] = {f"closed.{name}": 0, **back}
+        if self.rules.undoes_in_reverse_order:
+            open_ |= {f"closed.{other}": 1 for other in self.design.dependents[name]}
+        for log in (DONE, UNKNOWN):
+            ready = {**open_, f"log.{name}": log}
+            if step.compensation is None or step.read_only:
+                builder.eager("settle", name, when=ready, then={f"log.{name}": SETTLED, f"closed.{name}": 1})
+            else:
+                builder.eager("undo", name, when=ready, then={f"log.{name}": UNDOING}, sends=[f"undo.{name}"])
+        if step.compensation is None or step.read_only:
+            return
+        undoing = {**back, f"log.{name}": UNDOING}
+        settled = {f"log.{name}": SETTLED, f"closed.{name}": 1, f"compensated.{name}": 0}
+        if not self.rules.ends_with_nothing_to_undo:
+            settled["undid"] = 1
+        builder.command("hear-undone", name, when=undoing, keeps=f"compensated.{name}", then=settled)
+        if not self.rules.repeats_compensations:
+            builder.command("give-up-undo", name, when=undoing, then=settled)
+        if builder.exact:
+            lost = {**undoing, f"undo.{name}": 0, f"compensated.{name}": 0}
+            builder.command("undo-again", name, when=lost, sends=[f"undo.{name}"])
+            builder.command("crash-undoing", name, when=undoing, sends=[f"undo.{name}"], spends=CRASHES)
+
+    def _finish(self) -> None:
+        builder, steps = self.builder, self.design.steps
+        over = self.resources.at_end()
+        committed = {PHASE: RUNNING, **{f"log.{step.name}": DONE for step in steps}}
+        builder.eager("commit", "", when=committed, then={PHASE: COMMITTED, **over})
+        cancelled = {PHASE: COMPENSATING, **{f"closed.{step.name}": 1 for step in steps}}
+        if not self.rules.ends_with_nothing_to_undo:
+            cancelled["undid"] = 1
+            builder.variable("undid", 1)
+        builder.eager("cancel", "", when=cancelled, then={PHASE: CANCELLED, **over})
+        messages = ("do", "done", "refused", "undo", "compensated")
+        builder.network_faults(f"{message}.{step.name}" for step in steps for message in messages)
+
+    # -- the participants -------------------------------------------------------------------------------
+
+    def _lacks(self, step: StepPlan, guarantee: Guarantee) -> bool:
+        """True if the guarantee isn't there of itself: it is lacking, or generated code has to bring it."""
+        return self.design.participants[step.service].guarantees[guarantee] != "has"
+
+    def _act(self, step: StepPlan) -> None:
+        name, builder = step.name, self.builder
+        fresh = {f"applied.{name}": 0, f"undone.{name}": 0, f"declined.{name}": 0}
+        for variation in self.resources.acting(step):
+            self._apply(step, fresh, variation)
+        if step.can_be_refused and self.design.faults.refusals:
+            self._answer("refuse", step, fresh, {f"declined.{name}": 1}, "refused")
+        if step.can_be_refused:
+            self._answer("refuse-again", step, {f"declined.{name}": 1, f"applied.{name}": 0}, {}, "refused")
+        if step.read_only:
+            self._answer("apply-again", step, {f"applied.{name}": 1}, {}, "done")
+            return
+        if self.rules.answers_again:
+            self._answer("apply-again", step, {f"applied.{name}": 1, f"undone.{name}": 0}, {}, "done")
+        elif builder.exact:
+            builder.command("ignore", name, when={f"applied.{name}": 1}, takes=f"do.{name}")
+        if self._lacks(step, "deduplicates") and not step.idempotent:
+            twice = Breach(NO_EFFECT_TWICE, "SAG07", name, "deduplicates")
+            applied = {f"applied.{name}": 1, f"undone.{name}": 0}
+            builder.command("apply-twice", name, when=applied, takes=f"do.{name}", breach=twice)
+            if step.can_be_refused:
+                after_all = Breach(ALL_OR_COMPENSATED, "SAG07", name, "deduplicates")
+                declined = {**fresh, f"declined.{name}": 1}
+                builder.command("apply-declined", name, when=declined, takes=f"do.{name}", breach=after_all)
+        late = {f"undone.{name}": 1}
+        if self._lacks(step, "refuses_late_actions"):
+            breach = Breach(NO_ACTION_AFTER_COMPENSATION, "SAG06", name, "refuses_late_actions")
+            when = {**late, f"applied.{name}": 0}
+            builder.command("apply-late", name, when=when, takes=f"do.{name}", breach=breach)
+        if builder.exact:
+            builder.command("refuse-late", name, when=late, takes=f"do.{name}")
+
+    def _apply(self, step: StepPlan, fresh: dict[str, int], variation: Variation) -> None:
+        name = step.name
+        when = {**fresh, **variation.when}
+        if variation.refused:
+            self._answer("refuse-stale", step, when, {f"declined.{name}": 1}, "refused")
+            return
+        then = {f"applied.{name}": 1, **variation.then}
+        kind = "apply" if variation.breach is None else "apply-over"
+        self._answer(kind, step, when, then, "done", note=variation.touch, breach=variation.breach)
+        if self.builder.exact and variation.breach is None:
+            # It commits and crashes before it acknowledges, so the request comes again.
+            self.builder.command(
+                "crash-participant", name, when=when, then=then, keeps=f"do.{name}", spends=CRASHES,
+                sends=[f"done.{name}"], note=variation.touch,
+            )  # fmt: skip
+
+    def _answer(
+        self,
+        kind: str,
+        step: StepPlan,
+        when: dict[str, int],
+        then: dict[str, int],
+        answer: str,
+        *,
+        note: object = None,
+        breach: Breach | None = None,
+    ) -> None:
+        """A request is handled; the answer is sent while somebody waits for it."""
+        name, builder = step.name, self.builder
+        do, waits = f"do.{name}", {f"log.{name}": SENT}
+        if not (self.rules.ignores_late_answers and self.rules.ignores_repeated_answers):
+            builder.command(
+                kind, name, when=when, then=then, takes=do, sends=[f"{answer}.{name}"], note=note, breach=breach
+            )
+            return
+        builder.command(
+            kind, name, when={**when, **waits}, then=then, takes=do, sends=[f"{answer}.{name}"], note=note, breach=breach
+        )
+        unheard = (f"log.{name}", SENT)
+        builder.command(kind, name, when=when, then=then, takes=do, unless=unheard, note=note, breach=breach)
+
+    def _undo(self, step: StepPlan) -> None:
+        if step.compensation is None or step.read_only:
+            return
+        name, builder, undo = step.name, self.builder, f"undo.{step.name}"
+        answer = [f"compensated.{name}"]
+        real, handled = {f"applied.{name}": 1, f"undone.{name}": 0}, {f"undone.{name}": 1}
+        if step.compensation.can_be_refused:
+            real[f"undo-declined.{name}"] = 0
+            builder.command("decline-undo", name, when=real, then={f"undo-declined.{name}": 1}, takes=undo)
+            if builder.exact:
+                builder.command("decline-undo-again", name, when={f"undo-declined.{name}": 1}, takes=undo)
+        for variation in self.resources.undoing(step):
+            kind = "compensate" if variation.breach is None else "compensate-over"
+            builder.command(
+                kind, name, when={**real, **variation.when}, then={**handled, **variation.then}, takes=undo,
+                sends=answer, note=variation.touch, breach=variation.breach,
+            )  # fmt: skip
+            if builder.exact and variation.breach is None:
+                builder.command(
+                    "crash-participant-undoing", name, when={**real, **variation.when},
+                    then={**handled, **variation.then}, keeps=undo, spends=CRASHES, sends=answer,
+                    note=variation.touch,
+                )  # fmt: skip
+        for other in self._undone_before(step):
+            out_of_order = Breach(COMPENSATIONS_IN_ORDER, "SAG08", name)
+            standing = {**real, f"applied.{other}": 1, f"undone.{other}": 0}
+            builder.command("compensate-too-early", name, when=standing, takes=undo, breach=out_of_order)
+        never_ran = {f"applied.{name}": 0, f"undone.{name}": 0}
+        if self._lacks(step, "accepts_empty_compensation"):
+            harm = Breach(NO_HARMFUL_COMPENSATION, "SAG18", name, "accepts_empty_compensation")
+            builder.command("compensate-nothing", name, when=never_ran, takes=undo, breach=harm)
+        if not self._refuses_empty(step):
+            builder.command("compensate-empty", name, when=never_ran, then=handled, takes=undo, sends=answer)
+        if self._lacks(step, "deduplicates") and not step.compensation.idempotent:
+            twice = Breach(NO_EFFECT_TWICE, "SAG04", name, "deduplicates")
+            builder.command("compensate-twice", name, when={**handled, f"applied.{name}": 1}, takes=undo, breach=twice)
+        if builder.exact:
+            waits = {**handled, f"log.{name}": UNDOING}
+            builder.command("compensate-again", name, when=waits, takes=undo, sends=answer)
+            builder.command("compensate-again", name, when=handled, unless=(f"log.{name}", UNDOING), takes=undo)
+
+    def _refuses_empty(self, step: StepPlan) -> bool:
+        return self.design.participants[step.service].guarantees["accepts_empty_compensation"] == "lacks"
+
+    def _undone_before(self, step: StepPlan) -> Iterator[str]:
+        """Steps that directly come after it and can be undone: they have to be, first."""
+        for name in self.design.dependents[step.name]:
+            other = self.design.by_name[name]
+            if other.compensation is not None and not other.read_only:
+                yield name
+
+    def _at_the_end(self, step: StepPlan) -> None:
+        """What stands or is missing once the run has ended, then or at any later moment."""
+        name, builder = step.name, self.builder
+        if step.read_only:
+            return
+        code = "SAG01" if step.kind == "compensatable" and step.compensation is None else "SAG05"
+        standing = Breach(ALL_OR_COMPENSATED, code, name)
+        effect = {f"applied.{name}": 1, f"undone.{name}": 0}
+        builder.command("left-standing", name, when={PHASE: CANCELLED, **effect}, breach=standing)
+        skipped = Breach(ALL_OR_COMPENSATED, "SAG07", name)
+        builder.command("left-out", name, when={PHASE: COMMITTED, f"applied.{name}": 0}, breach=skipped)
+        undone = Breach(ALL_OR_COMPENSATED, "SAG06", name)
+        builder.command("left-undone", name, when={PHASE: COMMITTED, f"undone.{name}": 1}, breach=undone)
