@@ -22,6 +22,7 @@ from halfopen.vocabulary import (
     Verdict,
     Word,
 )
+from halfopen.writing import WriteResult
 
 SCHEME = "halfopen://reports/"
 
@@ -35,6 +36,17 @@ class ListedArtifact(Word):
     uri: str = Field(description="Read this resource for the text.")
 
 
+class Written(Word):
+    """What `write_to` did."""
+
+    folder: str
+    files: int = Field(description="How many were new or different, and written.")
+    unchanged: int = 0
+    left_over: tuple[str, ...] = Field(
+        default=(), description="Files of an earlier answer that are no part of this one; they are still there."
+    )
+
+
 class Answer(Word):
     """A report as a model reads it: everything but the artifacts' texts. What is left out is at its default."""
 
@@ -46,15 +58,23 @@ class Answer(Word):
     decisions: tuple[Decision, ...] = ()
     checks: tuple[Check, ...] = ()
     artifacts: tuple[ListedArtifact, ...] = ()
-    written_to: str | None = Field(default=None, description="The folder that holds the artifacts now.")
+    written: Written | None = None
     report: str = Field(description="Resource: this report in full, as JSON.")
 
 
-def answer(identity: str, report: Report, written_to: str | None) -> Answer:
-    """The report as a reply."""
+def answer(identity: str, report: Report, result: WriteResult | None) -> Answer:
+    """The report as a reply, with what was written if anything was asked to be."""
     parts = {name: getattr(report, name) for name in Report.model_fields if name != "artifacts"}
     listed = tuple(_listed(identity, artifact) for artifact in report.artifacts)
-    return Answer(**parts, artifacts=listed, written_to=written_to, report=SCHEME + identity)
+    written = None
+    if result is not None:
+        written = Written(
+            folder=str(result.folder),
+            files=len(result.written),
+            unchanged=len(result.unchanged),
+            left_over=result.left_over,
+        )
+    return Answer(**parts, artifacts=listed, written=written, report=SCHEME + identity)
 
 
 def _listed(identity: str, artifact: Artifact) -> ListedArtifact:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import anyio.to_thread
-from halfopen.run import run
-from halfopen.writing import write
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import ListRoots, Resolve
 from mcp.server.mcpserver.tools import Tool
@@ -21,8 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from halfopen.progress import Progress
 from halfopen.registry import Capability, Options
+from halfopen.run import run
 from halfopen.source import BadInput, Problem, Source, read_source, validate
 from halfopen.vocabulary import Report
+from halfopen.writing import write
 from halfopen_server.mcp_answers import Answer, Reports, answer, identify, refusal
 from halfopen_server.mcp_relay import in_thread
 from halfopen_server.mcp_schema import brief, flat
@@ -41,10 +41,10 @@ class Place(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     spec_file: str | None = Field(
-        default=None, description="A YAML or JSON file inside the project that holds the spec, instead of inline keys."
+        default=None, description="YAML or JSON file in the project that holds the spec, instead of inline keys."
     )
     write_to: str | None = Field(
-        default=None, description="A folder inside the project to write all artifacts to; left out: nothing is written."
+        default=None, description="Folder in the project for all artifacts; left out: nothing is written."
     )
     overwrite: bool = Field(
         default=False, description="Replace files in write_to even if they were changed by hand since."
@@ -70,7 +70,12 @@ class Request:
         """
         if self.spec_file is None:
             return Source(data=dict(self.inline))
-        return read_source(roots.inside(self.spec_file, "spec_file"), self.spec_file)
+        path = roots.inside(self.spec_file, "spec_file")
+        # Evidence names the file as the caller did: the same answer wherever the project lies.
+        try:
+            return replace(read_source(path), file=self.spec_file)
+        except BadInput as error:
+            raise BadInput(replace(problem, file=self.spec_file) for problem in error.problems) from None
 
 
 class _Whole(ArgModelBase):
@@ -192,10 +197,11 @@ async def _reply(request: Request, roots: Roots, context: Context[Any, Any], rep
 
     identity, report = await in_thread(context, work)
     reports.keep(identity, report)
+    result = None
     if folder is not None:
         # Not abandoned when cancelled: a folder is written whole or not at all.
-        await anyio.to_thread.run_sync(lambda: write(report.artifacts, folder, overwrite=request.overwrite))
-    told = answer(identity, report, str(folder) if folder else None)
+        result = await anyio.to_thread.run_sync(lambda: write(report.artifacts, folder, overwrite=request.overwrite))
+    told = answer(identity, report, result)
     structured = told.model_dump(mode="json", exclude_defaults=True)
     text = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)

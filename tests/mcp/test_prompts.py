@@ -1,0 +1,83 @@
+"""The commands as prompts, from the files that Claude Code reads."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from halfopen_server.commands import commands, parse_command
+from halfopen_server.mcp import build_server
+from halfopen_server.mcp_schema import flat
+from halfopen_server.mcp_tools import Place
+from mcp import Client
+
+from halfopen.data import root
+
+pytestmark = pytest.mark.anyio
+
+# How Claude Code names a tool of this plugin's server.
+PREFIX = "mcp__plugin_halfopen_halfopen__"
+FILES = sorted(entry.name for entry in root().joinpath("prompts/commands").iterdir())
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_front_matter_of_every_command_is_whole(file: str) -> None:
+    command = parse_command(root().joinpath("prompts/commands", file).read_text(encoding="utf-8"))
+    # The bare /name works only where the name is that of the file.
+    assert f"{command.name}.md" == file
+    # Claude Code cuts a description at 1,536 characters.
+    assert 0 < len(command.description) <= 1536
+    assert command.argument_hint
+    assert "$ARGUMENTS" in command.text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("no front matter", "starts with front matter"),
+        ("---\n- a\n---\ntext\n", "a mapping"),
+        ("---\nname: x\ndescription: y\n---\n", "and a text"),
+        ("---\nname: x\n---\ntext\n", "lacks description"),
+    ],
+)
+def test_a_command_that_is_not_whole_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_command(text)
+
+
+async def test_every_tool_that_a_command_names_exists() -> None:
+    async with Client(build_server()) as client:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+    for command in commands():
+        ours = [tool.removeprefix(PREFIX) for tool in command.allowed_tools if tool.startswith("mcp__")]
+        assert ours
+        assert set(ours) <= names
+        assert set(re.findall(r"`(design_\w+|explain)`", command.text)) == set(ours)
+
+
+async def test_every_key_and_value_of_the_spec_that_a_command_names_exists() -> None:
+    async with Client(build_server()) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+    for command in commands():
+        schema = json.dumps(tools[f"design_{command.name}"].input_schema)
+        named = set(re.findall(r"`([a-z_]+)(?:: \w+)?`", command.text.partition("## 2.")[0]))
+        # "halfopen" is the server's name; all other words in the part that tells how to fill in the spec are of it.
+        assert len(named) > 5
+        assert {word for word in named if f'"{word}"' not in schema} <= {"halfopen", f"design_{command.name}"}
+
+
+async def test_a_prompt_is_the_command_with_the_request_in_it(era: str) -> None:
+    async with Client(build_server(), mode=era) as client:
+        prompts = {prompt.name: prompt for prompt in (await client.list_prompts()).prompts}
+        assert set(prompts) == {command.name for command in commands()}
+        for command in commands():
+            assert prompts[command.name].description == command.description
+            result = await client.get_prompt(command.name, {"request": "order checkout, $5 & up"})
+            text = result.messages[0].content.text
+            assert text == command.text.replace("$ARGUMENTS", "order checkout, $5 & up")
+            assert (await client.get_prompt(command.name)).messages
+
+
+def test_no_argument_of_the_place_is_left_undescribed() -> None:
+    assert all(part["description"] for part in flat(Place)["properties"].values())

@@ -1,0 +1,347 @@
+"""What a client sees of any capability, in both protocol eras."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import anyio
+import jsonschema
+import pytest
+from halfopen_server.mcp import INSTRUCTIONS, build_server
+from halfopen_server.mcp_answers import Answer
+from inline_snapshot import snapshot
+from mcp import Client
+from mcp.shared.exceptions import MCPError
+
+from halfopen.explain import codes, explain
+from halfopen.registry import capabilities
+from halfopen.source import BadInput, Source, validate
+from halfopen.vocabulary import Report
+from tests.mcp.conftest import Connect
+from tests.mcp.toy import Bench, ToySpec
+
+pytestmark = pytest.mark.anyio
+
+CAR = {"toy": "car", "colour": "red", "parts": [{"name": "wheel", "weight": 4}]}
+# Claude Code cuts descriptions at 4,096 characters and documents 2 KB.
+LONGEST_DESCRIPTION = 2000
+
+
+def said(result: Any) -> str:
+    return str(result.content[0].text)
+
+
+async def test_there_is_one_tool_for_each_registered_capability_and_explain(era: str) -> None:
+    async with Client(build_server(), mode=era) as client:
+        tools = (await client.list_tools()).tools
+    assert [tool.name for tool in tools] == [*(capability.tool for capability in capabilities()), "explain"]
+    for tool in tools:
+        assert tool.title
+        assert 0 < len(tool.description or "") < LONGEST_DESCRIPTION
+        jsonschema.Draft202012Validator.check_schema(tool.input_schema)
+    assert len(INSTRUCTIONS) < LONGEST_DESCRIPTION
+
+
+async def test_registered_capabilities_offer_their_spec_and_options_as_flat_arguments() -> None:
+    async with Client(build_server()) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+    for capability in capabilities():
+        properties = set(tools[capability.tool].input_schema["properties"])
+        own = set(capability.spec.model_fields) | set(capability.options.model_fields)
+        assert properties == own | {"spec_file", "write_to", "overwrite"}
+
+
+async def test_the_input_schema_of_a_capability_is_brief(connect: Connect) -> None:
+    async with connect() as client:
+        tool = (await client.list_tools()).tools[0]
+    assert tool.input_schema == snapshot(
+        {
+            "type": "object",
+            "properties": {
+                "toy": {"type": "string"},
+                "colour": {"enum": ["red", "blue"], "type": "string"},
+                "parts": {"description": "What it is made of.", "items": {"$ref": "#/$defs/Part"}, "type": "array"},
+                "shout": {"default": False, "description": "In capitals.", "type": "boolean"},
+                "copies": {
+                    "default": 1,
+                    "description": "How many files.",
+                    "maximum": 3,
+                    "minimum": 1,
+                    "type": "integer",
+                },
+                "spec_file": {
+                    "type": "string",
+                    "description": "YAML or JSON file in the project that holds the spec, instead of inline keys.",
+                },
+                "write_to": {
+                    "type": "string",
+                    "description": "Folder in the project for all artifacts; left out: nothing is written.",
+                },
+                "overwrite": {
+                    "default": False,
+                    "description": "Replace files in write_to even if they were changed by hand since.",
+                    "type": "boolean",
+                },
+            },
+            "additionalProperties": False,
+            "$defs": {
+                "Part": {
+                    "additionalProperties": False,
+                    "properties": {
+                        "name": {"type": "string"},
+                        "weight": {"default": 1, "minimum": 1, "type": "integer"},
+                    },
+                    "required": ["name"],
+                    "type": "object",
+                }
+            },
+        }
+    )
+
+
+async def test_a_tool_that_can_write_says_so_and_one_that_can_not_says_so(connect: Connect) -> None:
+    async with connect() as client:
+        toy, explain = (await client.list_tools()).tools
+    assert toy.annotations is not None
+    assert explain.annotations is not None
+    assert (toy.annotations.read_only_hint, toy.annotations.destructive_hint) == (False, True)
+    assert explain.annotations.read_only_hint is True
+
+
+async def test_the_reply_is_a_report_without_the_texts(connect: Connect) -> None:
+    async with connect() as client:
+        tool = (await client.list_tools()).tools[0]
+        result = await client.call_tool("design_toy", CAR)
+    assert not result.is_error
+    jsonschema.validate(result.structured_content, tool.output_schema)
+    identity = result.structured_content["report"].rpartition("/")[2]
+    assert json.loads(said(result).replace(identity, "ID")) == snapshot(
+        {
+            "outcome": "pass",
+            "summary": "car: 1 parts",
+            "decisions": [{"about": "colour", "choice": "red", "because": "it was asked for"}],
+            "artifacts": [
+                {
+                    "path": "docs/0/toy.md",
+                    "media_type": "text/markdown",
+                    "size": 20,
+                    "uri": "halfopen://reports/ID/docs/0/toy.md",
+                }
+            ],
+            "report": "halfopen://reports/ID",
+        }
+    )
+    assert json.loads(said(result)) == result.structured_content
+
+
+async def test_a_finding_says_where_in_the_arguments_it_stands(connect: Connect) -> None:
+    async with connect() as client:
+        result = await client.call_tool("design_toy", {"toy": "tank", "parts": [{"name": "gun", "weight": 80}]})
+    assert result.structured_content["outcome"] == "fail"
+    assert result.structured_content["findings"] == snapshot(
+        [
+            {
+                "code": "TOY01",
+                "severity": "error",
+                "title": "too heavy",
+                "message": "a child can't lift it",
+                "evidence": [{"path": "parts[0].weight"}],
+                "fix": "make it lighter",
+            }
+        ]
+    )
+
+
+def test_the_reply_has_every_part_of_a_report() -> None:
+    assert set(Answer.model_fields) == set(Report.model_fields) | {"report", "written"}
+
+
+async def test_the_same_call_has_the_same_id_and_another_call_another(connect: Connect) -> None:
+    async def identity(arguments: dict[str, Any]) -> str:
+        async with connect() as client:
+            result = await client.call_tool("design_toy", arguments)
+        return str(result.structured_content["report"])
+
+    assert await identity(CAR) == await identity(dict(reversed(CAR.items())))
+    assert await identity(CAR) != await identity({**CAR, "shout": True})
+    assert await identity(CAR) != await identity({**CAR, "colour": "blue"})
+
+
+async def test_artifacts_and_the_whole_report_are_resources(connect: Connect) -> None:
+    async with connect() as client:
+        assert (await client.list_resources()).resources == []
+        told = (await client.call_tool("design_toy", {**CAR, "copies": 2, "shout": True})).structured_content
+        listed = {resource.uri: resource.mime_type for resource in (await client.list_resources()).resources}
+        artifact = told["artifacts"][1]
+        read = (await client.read_resource(artifact["uri"])).contents[0]
+        whole = (await client.read_resource(told["report"])).contents[0]
+    assert listed == {
+        told["report"]: "application/json",
+        told["artifacts"][0]["uri"]: "text/markdown",
+        artifact["uri"]: "text/markdown",
+    }
+    assert artifact["path"] == "docs/1/toy.md"
+    assert (read.mime_type, read.text) == ("text/markdown", "CAR: 1 PARTS IN RED\n")
+    assert len(read.text.encode()) == artifact["size"]
+    assert Report.model_validate_json(whole.text).artifacts[1].text == read.text
+
+
+async def test_templates_tell_how_resources_are_addressed(connect: Connect) -> None:
+    async with connect() as client:
+        templates = (await client.list_resource_templates()).resource_templates
+    assert [template.uri_template for template in templates] == [
+        "halfopen://reports/{id}",
+        "halfopen://reports/{id}/{+path}",
+    ]
+
+
+async def test_explain_answers_with_a_page_and_refuses_what_is_no_code(connect: Connect) -> None:
+    async with connect() as client:
+        pages = [await client.call_tool("explain", {"code": code}) for code in codes()]
+        refused = await client.call_tool("explain", {"code": "SAG"})
+    assert pages
+    assert all(said(page) == explain(code) for page, code in zip(pages, codes(), strict=True))
+    assert refused.is_error
+    with pytest.raises(BadInput) as expected:
+        explain("SAG")
+    assert said(refused) == str(expected.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/docs/0/other.md", "/../../etc/passwd", "/docs/0/../0/toy.md", "/%2e%2e/%2e%2e/etc/passwd"]
+)
+async def test_a_resource_that_is_not_kept_is_an_error_that_says_so(connect: Connect, path: str) -> None:
+    async with connect() as client:
+        report = (await client.call_tool("design_toy", CAR)).structured_content["report"]
+        base = report if path else "halfopen://reports/0000000000000000"
+        with pytest.raises(MCPError, match=r"has no artifact|is kept any more"):
+            await client.read_resource(base + path)
+
+
+async def test_the_oldest_reports_make_room(connect: Connect) -> None:
+    async with connect() as client:
+        uris = [
+            (await client.call_tool("design_toy", {"toy": f"car{number}"})).structured_content["report"]
+            for number in range(17)
+        ]
+        with pytest.raises(MCPError, match="call the tool again"):
+            await client.read_resource(uris[0])
+        assert (await client.read_resource(uris[1])).contents
+
+
+async def test_bad_input_is_told_in_the_words_of_the_spec(connect: Connect) -> None:
+    wrong = {"toy": "car", "colour": "rde", "parts": [{"name": "wheel", "wieght": 4}]}
+    with pytest.raises(BadInput) as expected:
+        validate(ToySpec, Source(wrong))
+    async with connect() as client:
+        result = await client.call_tool("design_toy", wrong)
+    assert result.is_error
+    assert result.structured_content is None
+    assert said(result) == str(expected.value)
+    assert said(result) == snapshot("""\
+input: parts[0].wieght: unknown key "wieght". Did you mean weight? Legal: name, weight.
+input: colour: "rde" is not a legal value. Did you mean red? Legal: red, blue.\
+""")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, snapshot("input: no spec: give its keys inline, or its file as spec_file.")),
+        (
+            {"toy": "car", "colur": "red"},
+            snapshot(
+                "input: colur: unknown argument. Did you mean colour? "
+                "Legal: toy, colour, parts, shout, copies, spec_file, write_to, overwrite."
+            ),
+        ),
+        (
+            {"toy": "car", "writeto": "out"},
+            snapshot(
+                "input: writeto: unknown argument. Did you mean write_to? "
+                "Legal: toy, colour, parts, shout, copies, spec_file, write_to, overwrite."
+            ),
+        ),
+        (
+            {"toy": "car", "spec_file": "a.yaml"},
+            snapshot("input: spec_file: takes the place of the inline keys (toy): give one or the other."),
+        ),
+        ({"toy": "car", "copies": 9}, snapshot("input: copies: 9 is out of range; it has to be 3 or less.")),
+        (
+            {"toy": "car", "overwrite": "maybe"},
+            snapshot('input: overwrite: "maybe" is text; it has to be true or false.'),
+        ),
+        ({"toy": "car", "parts": "[1"}, snapshot('input: parts: "[1" is text; it has to be a list.')),
+        (
+            {"toy": "car", "parts": [{"name": "x", "weight": "heavy"}]},
+            snapshot('input: parts[0].weight: "heavy" is text; it has to be a whole number.'),
+        ),
+    ],
+)
+async def test_what_is_wrong_with_a_call_is_said_in_one_message(
+    connect: Connect, arguments: dict[str, Any], message: str
+) -> None:
+    async with connect() as client:
+        result = await client.call_tool("design_toy", arguments)
+    assert result.is_error
+    assert "Traceback" not in said(result)
+    assert said(result) == message
+
+
+async def test_a_missing_file_is_named_as_the_caller_named_it(connect: Connect) -> None:
+    async with connect() as client:
+        result = await client.call_tool("design_toy", {"spec_file": "specs/missing.yaml"})
+    assert result.is_error
+    assert said(result).startswith("specs/missing.yaml: ")
+
+
+async def test_lists_sent_as_json_text_and_null_for_left_out_are_understood(connect: Connect) -> None:
+    sent = {**CAR, "parts": json.dumps(CAR["parts"]), "shout": None, "write_to": None, "copies": None}
+    async with connect() as client:
+        result = await client.call_tool("design_toy", sent)
+        same = await client.call_tool("design_toy", CAR)
+    assert result.structured_content == same.structured_content
+
+
+async def test_a_crash_tells_the_model_nothing_of_our_insides(connect: Connect) -> None:
+    async with connect() as client:
+        result = await client.call_tool("design_toy", {"toy": "broken"})
+    assert result.is_error
+    assert "secret" not in said(result)
+    assert said(result) == "Error executing tool design_toy"
+
+
+async def test_progress_is_passed_on_and_only_grows(connect: Connect) -> None:
+    heard: list[tuple[float, str | None]] = []
+
+    async def listen(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
+        heard.append((progress, message))
+
+    async with connect() as client:
+        await client.call_tool("design_toy", {"toy": "counting"}, progress_callback=listen)
+        await client.list_tools()
+    assert heard[-1][1] == "2 coats painted"
+    assert [done for done, _ in heard] == sorted({done for done, _ in heard})
+
+
+async def test_cancelling_the_call_ends_the_run_and_writes_nothing(
+    connect: Connect, bench: Bench, project: Any
+) -> None:
+    async with connect() as client:
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.call_tool, "design_toy", {"toy": "endless", "write_to": "out"})
+            await anyio.to_thread.run_sync(bench.started.wait)
+            group.cancel_scope.cancel()
+        await anyio.to_thread.run_sync(bench.ended.wait)
+        assert bench.saw_cancel
+        assert (await client.call_tool("design_toy", CAR)).structured_content["outcome"] == "pass"
+    assert list(project.iterdir()) == []
+
+
+async def test_the_list_of_tools_answers_while_a_run_goes_on(connect: Connect, bench: Bench) -> None:
+    async with connect() as client, anyio.create_task_group() as group:
+        group.start_soon(client.call_tool, "design_toy", {"toy": "endless"})
+        await anyio.to_thread.run_sync(bench.started.wait)
+        assert len((await client.list_tools()).tools) == 2
+        group.cancel_scope.cancel()
