@@ -64,6 +64,16 @@ class Claude:
         )
 
 
+def litter(folder: Path) -> list[str]:
+    """Leave in that folder what would break a server that imported it; returns what to put on PYTHONPATH."""
+    for name in ("jinja2", "mcp", "pydantic", "json"):
+        (folder / f"{name}.py").write_text("raise SystemExit('imported a stray file')\n")
+    for name in ("server", "halfopen", "halfopen_server"):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text("raise SystemExit('imported a stray package')\n")
+    return [str(folder), str(folder / "server")]
+
+
 @pytest.fixture(scope="session")
 def cli() -> Path:
     """The CLI, from CLAUDE_CODE_CLI or from the folder that install.sh fills."""

@@ -1,0 +1,134 @@
+"""The real Claude Code CLI, with this plugin installed, against a scripted Messages API."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from halfopen_server.commands import commands
+from halfopen_server.mcp import build_server
+from mcp import Client
+
+from tests.claude_code.conftest import Claude, litter
+from tests.claude_code.scripted_api import Block, ScriptedApi, scripted_api
+
+pytestmark = [pytest.mark.anyio, pytest.mark.oracle]
+
+TOOL = "mcp__plugin_halfopen_halfopen__design_saga"
+BROKEN: dict[str, Any] = {
+    "saga": "checkout",
+    "steps": [
+        {"name": "reserve-stock", "service": "inventory", "action": "ReserveStock", "kind": "compensatable"},
+        {"name": "charge-card", "service": "payment", "action": "ChargeCard", "can_be_refused": True, "kind": "pivot"},
+        {"name": "create-shipment", "service": "shipping", "action": "CreateShipment", "kind": "retriable"},
+    ],
+}
+MENDED = {**BROKEN, "steps": [{**BROKEN["steps"][0], "compensation": "ReleaseStock"}, *BROKEN["steps"][1:]]}
+# What the model does: load the tool, show a broken saga, mend it, have it written.
+CALLS = [
+    ("ToolSearch", {"query": f"select:{TOOL}", "max_results": 1}),
+    (TOOL, BROKEN),
+    (TOOL, {**MENDED, "write_to": "design/checkout"}),
+]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def results(request: dict[str, Any]) -> list[Block]:
+    """The results of tools that a request carries, in order."""
+    messages = [message["content"] for message in request["messages"] if isinstance(message["content"], list)]
+    return [block for content in messages for block in content if block["type"] == "tool_result"]
+
+
+def text_of(content: Any) -> str:
+    return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
+
+
+def model(request: dict[str, Any]) -> list[Block]:
+    """One call after the other, then the end; requests beside the conversation get a word."""
+    done = len(results(request))
+    if not request.get("tools") or done == len(CALLS):
+        return [{"type": "text", "text": "done"}]
+    name, arguments = CALLS[done]
+    return [{"type": "tool_use", "id": f"toolu_{done}", "name": name, "input": arguments}]
+
+
+def ask(claude: Claude, api: ScriptedApi, prompt: str, **environment: str) -> list[dict[str, Any]]:
+    """The requests of the conversation that the prompt starts."""
+    done = claude.run("-p", prompt, ANTHROPIC_BASE_URL=api.url, ANTHROPIC_API_KEY="no-key", **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip() == "done"
+    return api.conversation()
+
+
+def test_the_plugin_is_valid_in_strict_mode(claude: Claude, clone: Path) -> None:
+    validated = claude.run("plugin", "validate", "--strict", str(clone))
+    assert validated.returncode == 0, validated.stdout + validated.stderr
+    assert "commands: halfopen:saga" in validated.stdout
+
+
+def test_a_plugin_that_is_not_valid_is_refused(claude: Claude, clone: Path) -> None:
+    # Shows that the validation above can fail.
+    folder = claude.project / ".claude-plugin"
+    folder.mkdir()
+    manifest = json.loads((clone / ".claude-plugin/plugin.json").read_text())
+    (folder / "plugin.json").write_text(json.dumps({**manifest, "name": "no name", "commands": 7}))
+    assert claude.run("plugin", "validate", "--strict", str(claude.project)).returncode != 0
+
+
+def test_the_plugin_installs_from_a_local_clone(installed: Claude) -> None:
+    listed = json.loads(installed.run("plugin", "list", "--json").stdout)
+    assert [(plugin["id"], plugin["enabled"]) for plugin in listed] == [("halfopen@halfopen", True)]
+
+
+@pytest.mark.parametrize("typed", ["/saga", "/halfopen:saga"])
+async def test_a_saga_is_designed_broken_mended_and_written(installed: Claude, typed: str) -> None:
+    stray = litter(installed.project)
+    with scripted_api(model) as api:
+        asked, loaded, refuted, final = ask(
+            installed, api, f"{typed} order checkout", PYTHONPATH=os.pathsep.join(stray)
+        )
+
+    (command,) = (command for command in commands() if command.name == "saga")
+    assert command.filled("order checkout").strip() in text_of(asked["messages"][0]["content"])
+    assert TOOL in json.dumps(loaded)
+
+    broken, mended = (json.loads(text_of(result["content"])) for result in results(final)[1:])
+    assert json.loads(text_of(results(refuted)[1]["content"])) == broken
+    assert broken["outcome"] == "fail"
+    assert "SAG01" in {finding["code"] for finding in broken["findings"]}
+    assert not [finding for finding in mended.get("findings", ()) if finding["severity"] == "error"]
+    assert {verdict["outcome"] for verdict in mended["verdicts"]} == {"holds"}
+
+    # The same words as from a server of our own: what the CLI passes on is the report, whole and unchanged.
+    async with Client(build_server()) as client:
+        expected = (await client.call_tool("design_saga", MENDED)).structured_content
+    folder = installed.project / "design/checkout"
+    written = mended.pop("written")
+    assert written == {"folder": str(folder), "files": len(mended["artifacts"])}
+    assert mended == expected
+    for artifact in mended["artifacts"]:
+        assert (folder / artifact["path"]).stat().st_size == artifact["size"]
+
+
+def test_bad_input_comes_back_as_an_error_in_our_words(installed: Claude) -> None:
+    calls = [CALLS[0], (TOOL, {**MENDED, "write_to": "../elsewhere"})]
+
+    def careless(request: dict[str, Any]) -> list[Block]:
+        done = len(results(request))
+        if not request.get("tools") or done == len(calls):
+            return [{"type": "text", "text": "done"}]
+        return [{"type": "tool_use", "id": f"toolu_{done}", "name": calls[done][0], "input": calls[done][1]}]
+
+    with scripted_api(careless) as api:
+        final = ask(installed, api, "/saga order checkout")[-1]
+    refused = results(final)[1]
+    assert refused["is_error"] is True
+    assert "'../elsewhere' climbs with '..'" in text_of(refused["content"])
+    assert not (installed.project.parent / "elsewhere").exists()

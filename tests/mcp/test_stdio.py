@@ -1,0 +1,46 @@
+"""The server as a process of its own, from the console script."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+
+from halfopen.registry import capabilities
+
+pytestmark = pytest.mark.anyio
+
+SCRIPT = Path(sys.executable).parent / "halfopen"
+SAGA = {
+    "saga": "checkout",
+    "steps": [
+        {"name": "reserve", "service": "stock", "action": "Reserve", "compensation": "Release"},
+        {"name": "charge", "service": "payment", "action": "Charge", "can_be_refused": True},
+    ],
+}
+
+
+async def test_a_design_over_stdio_lies_in_the_project(era: str, tmp_path: Path) -> None:
+    server = StdioServerParameters(command=str(SCRIPT), args=["mcp"], cwd=tmp_path)
+    async with Client(server, mode=era) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert {capability.tool for capability in capabilities()} < set(tools)
+        result = await client.call_tool("design_saga", {**SAGA, "write_to": "design"})
+        assert not result.is_error, result.content
+        report = result.structured_content
+        jsonschema.validate(report, tools["design_saga"].output_schema)
+        read = {each["path"]: (await client.read_resource(each["uri"])).contents[0] for each in report["artifacts"]}
+    assert report["verdicts"]
+    assert read
+    for path, content in read.items():
+        assert (tmp_path / "design" / path).read_text(encoding="utf-8") == content.text
+
+
+def test_it_ends_when_the_client_hangs_up_and_says_nothing_on_its_own() -> None:
+    done = subprocess.run([str(SCRIPT), "mcp"], input="", capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
