@@ -1,0 +1,35 @@
+"""The tables that a saga's guarantees rest on, and the statements that use them: PostgreSQL.
+
+Which tables a saga needs follows from its style; what each of them is for stands beside it in the template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from halfopen.templates import environment
+from halfopen.vocabulary import Artifact
+from halfopen_generators.saga.plan import SagaDesign
+from halfopen_generators.saga.spec import Style
+
+# What every participant needs, whoever leads.
+PARTICIPANT = ("inbox", "tombstone", "outbox")
+# What the leading side needs; in choreography, where nobody leads, what a join needs.
+LEADING: Mapping[Style, tuple[str, ...]] = {
+    "orchestration": ("idempotency", "log"),
+    "event-sourced": ("idempotency", "events"),
+    "choreography": ("idempotency", "arrivals"),
+}
+
+
+def artifacts(design: SagaDesign) -> Iterator[Artifact]:
+    """`sql/postgres.sql`, which may be applied again and again, and `sql/statements.sql`, which uses it."""
+    sections = (*PARTICIPANT, *LEADING[design.style])
+    templates = environment("halfopen_generators.saga")
+    for name, part in (("postgres", "table"), ("statements", "use")):
+        text = templates.get_template(f"tables/{name}.sql.j2").render(
+            design=design,
+            about=" ".join(design.description.split()),
+            sections=[f"tables/{section}.{part}.sql.j2" for section in sections],
+        )
+        yield Artifact(path=f"sql/{name}.sql", media_type="application/sql", text=text)
