@@ -81,6 +81,7 @@ def _step(design: SagaDesign, step: StepPlan, before: str | None, marks: frozens
             "can_be_refused": True if step.can_be_refused else None,
             "read_only": True if step.read_only else None,
             "irreversible": True if step.irreversible else None,
+            "idempotent": True if step.idempotent else None,
             "emits": step.emits,
             "emits_on_refusal": step.emits_on_refusal,
             "compensation": _compensation(step.compensation),
@@ -140,7 +141,7 @@ def _compensation(plan: CompensationPlan | None) -> CommentedMap | str | None:
         "consumes": _names(plan.consumes),
         "emits": plan.emits,
         "can_be_refused": True if plan.can_be_refused else None,
-        "idempotent": None if plan.idempotent else False,
+        "idempotent": True if plan.idempotent else None,
     }
     given = [key for key, value in keys.items() if value is not None]
     return plan.action if given == ["action"] else _flow(keys)
