@@ -6,6 +6,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -90,22 +91,19 @@ def _as_a_user(folder: Path) -> list[str]:
         return []
     names = {entry.pw_name for entry in pwd.getpwall()}
     user = "postgres" if "postgres" in names else "nobody"
-    for place in (folder, *folder.parents):
-        if place == Path(place.anchor) or place.stat().st_mode & 0o001:
-            continue
-        place.chmod(place.stat().st_mode | 0o011)
     shutil.chown(folder, user)
     return ["runuser", "-u", user, "--"]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     binaries = _binaries()
     require("PostgreSQL", available=binaries is not None, how_to_get="apt-get install postgresql")
     driver = importlib.util.find_spec("psycopg") is not None
     require("psycopg", available=driver, how_to_get="install psycopg[binary] from PyPI")
     assert binaries is not None
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not below pytest's own folder, which only root may enter.
+    folder = Path(tempfile.mkdtemp(prefix="halfopen-postgres-"))
     user = _as_a_user(folder)
     data = folder / "data"
     make = [
@@ -143,6 +141,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             [*user, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=False, capture_output=True
         )
         process.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_until_up(address: str, process: subprocess.Popen[bytes]) -> None:
