@@ -1,0 +1,152 @@
+"""The command line: one command per registered capability, and a few that serve them all.
+
+Commands are imported when they are called for, so that `halfopen --version` costs next to nothing and no
+command pays for another's libraries.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import click
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+# The commands that aren't capabilities: name to the module and attribute that hold them.
+_OWN: Mapping[str, str] = {
+    "check": "halfopen_server.cli_check:check",
+    "explain": "halfopen_server.cli_tools:explain",
+    "schema": "halfopen_server.cli_tools:schema",
+    "doctor": "halfopen_server.cli_doctor:doctor",
+    "mcp": "halfopen_server.cli_tools:mcp",
+}
+
+_HELP = """Design distributed systems, and let something that can say no check the design.
+
+A command reads a spec (YAML or JSON), decides what the spec leaves open, has a model checker, a compiler or
+another tool try to break the result, and reports what was found. With --out it also writes the files of the
+answer: a design document, contracts, code and its tests.
+
+The same spec always gives the same bytes. No command needs a network, a key or a language model, and none runs
+anything of yours.
+"""
+
+_STATUS = """\b
+Exit status:
+  0    the design passed, or passed with warnings
+  1    an error was found, a check failed or a property is violated
+  2    the input or the command line is wrong; nothing was written
+  130  interrupted by Ctrl-C; what was known by then was printed
+
+\b
+Environment:
+  NO_COLOR  any value: no colours, even on a terminal
+"""
+
+
+class LazyGroup(click.Group):
+    """The commands by name, each imported on first use; and one way to say that the input is wrong."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Capabilities in the order of the registry, then the commands that serve them all."""
+        del ctx
+        from halfopen.registry import MODULES  # noqa: PLC0415 - brings pydantic, which --version needs not
+
+        return [*MODULES, *_OWN]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None if there is none."""
+        if cmd_name in _OWN:
+            module, _, attribute = _OWN[cmd_name].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        from halfopen.registry import capability  # noqa: PLC0415 - as above
+        from halfopen_server.cli_capability import command_of  # noqa: PLC0415 - as above
+
+        return command_of(capability(cmd_name))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, but an unknown name is told with the known ones."""
+        name = args[0]
+        if not name.startswith("-") and name not in (legal := self.list_commands(ctx)):
+            near = difflib.get_close_matches(name[:100], legal, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            ctx.fail(f"no command is called {name!r}.{hint} Legal: {', '.join(legal)}.")
+        return super().resolve_command(ctx, args)
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> NoReturn:
+        """Run, and end the process with the status that DESIGN promises."""
+        extra["standalone_mode"] = False
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                # A terminal that can't show a character shows its number, instead of a traceback.
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            status = self._status(args, prog_name or "halfopen", extra)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read the output has gone (`| head`); Python would complain once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = BROKEN_PIPE
+        sys.exit(status)
+
+    def _status(self, args: Sequence[str] | None, prog_name: str, extra: Mapping[str, Any]) -> int:
+        try:
+            return super().main(args, prog_name, **extra) or 0
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+        except click.ClickException as error:
+            complain(error.format_message())
+            if isinstance(error, click.UsageError) and error.ctx:
+                click.echo(f"Try: {error.ctx.command_path} --help", err=True)
+        except (click.Abort, KeyboardInterrupt):
+            complain("interrupted.")
+            return INTERRUPTED
+        except Exception as error:
+            if not _is_bad_input(error):
+                raise
+            complain(str(error))
+        return BAD_INPUT
+
+
+def complain(message: str) -> None:
+    """Say on stderr what is wrong, each problem in a line of its own that starts with the program's name."""
+    from halfopen_server.terminal import visible  # noqa: PLC0415 - most runs have nothing to complain about
+
+    for line in message.splitlines():
+        click.echo(f"halfopen: {visible(line)}", err=True)
+
+
+def _is_bad_input(error: Exception) -> bool:
+    # If the module was never imported, nobody can have raised it.
+    source = sys.modules.get("halfopen.source")
+    return source is not None and isinstance(error, source.BadInput)
+
+
+@click.group(
+    cls=LazyGroup,
+    help=_HELP,
+    epilog=_STATUS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(None, "-V", "--version", package_name="halfopen", message="halfopen %(version)s")
+def cli() -> None:
+    """Only the group; its help is above."""
+
+
+def main() -> NoReturn:
+    """The console script."""
+    cli.main()

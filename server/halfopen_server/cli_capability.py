@@ -1,0 +1,181 @@
+"""The command of a capability: made from what the registry says of it, whatever it is."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+
+import click
+
+from halfopen.run import run
+from halfopen.source import MAX_BYTES, BadInput, Problem, Source, parse_bytes, read_source, validate
+from halfopen.vocabulary import Report, ReportOutcome
+from halfopen.writing import WriteRefused, write
+from halfopen_server.cli import BAD_INPUT, INTERRUPTED, complain
+from halfopen_server.terminal import paints, watched
+from halfopen_server.text import outcome_line, pen, report_text
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from halfopen.registry import Capability, Options
+    from halfopen.writing import WriteResult
+
+_STDIN = "-"
+_HOW = """
+SPEC is a YAML or JSON file, or - for standard input. `halfopen schema {name}` prints the JSON Schema of its keys.
+
+Without --out nothing is written. With it, every file of the answer is written, or none: a file that was changed
+by hand since is refused by name, unless --overwrite is given.
+"""
+_EPILOG = """\b
+Examples:
+  halfopen {name} {example}
+  halfopen {name} {example} --out design/
+  halfopen {name} - --format json < {example} | jq .outcome
+
+\b
+Exit status:
+  0 pass or warn, 1 fail (--fail-on warning: 1 on warn too), 2 bad input or usage, 130 interrupted
+"""
+
+# Decorators rather than objects: a click option belongs to one command.
+out_folder = click.option(
+    "--out", metavar="DIR", help="Write the files of the answer into this folder; it is made if it isn't there."
+)
+overwriting = click.option(
+    "--overwrite", is_flag=True, help="Replace files in DIR even if they were changed by hand, or aren't ours."
+)
+printing = click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print the report: text for people, or one JSON document and nothing else.",
+)
+gravity = click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
+    help="The gravity from which on the exit status is 1.",
+)
+silence = click.option("-q", "--quiet", is_flag=True, help="Print the outcome in one line, and no progress.")
+
+
+def command_of(capability: Capability) -> click.Command:
+    """The command that offers this capability, with one flag for each of its options."""
+    example = f"my{capability.file_suffixes[0]}" if capability.file_suffixes else "spec.yaml"
+
+    @out_folder
+    @overwriting
+    @printing
+    @gravity
+    @silence
+    def run_it(
+        spec: str, *, out: str | None, style: str, overwrite: bool, fail_on: str, quiet: bool, **given: Any
+    ) -> int:
+        if overwrite and out is None:
+            raise click.UsageError("--overwrite needs --out: without it nothing is written.")
+        options = parse_options(capability.options, given)
+        source = read_spec(spec)
+        with watched(quiet=quiet) as watch:
+            report = run(capability, source, options, watch)
+        if watch.cancelled():
+            complain(f"interrupted: what follows is what was known by then.{' Nothing was written.' if out else ''}")
+            show(report, None, style, quiet=quiet)
+            return INTERRUPTED
+        if out is None:
+            show(report, None, style, quiet=quiet)
+            return status_of(report, fail_on)
+        try:
+            written = write(report.artifacts, Path(out), overwrite=overwrite)
+        except WriteRefused as refused:
+            # The run may have taken long: what it found is shown even if it can't be kept.
+            show(report, None, style, quiet=quiet)
+            complain(str(refused))
+            return BAD_INPUT
+        show(report, written, style, quiet=quiet)
+        return status_of(report, fail_on)
+
+    made = click.command(
+        capability.name,
+        short_help=capability.title,
+        help=f"{capability.summary}\n{_HOW.format(name=capability.name)}",
+        epilog=_EPILOG.format(name=capability.name, example=example),
+    )(run_it)
+    made.params[:0] = [click.Argument(["spec"], metavar="SPEC"), *options_of(capability.options)]
+    return made
+
+
+def options_of(model: type[Options]) -> Iterator[click.Option]:
+    """One flag for each field of the options; a flag that isn't given leaves the model's default."""
+    for name, field in model.model_fields.items():
+        flag = f"--{name.replace('_', '-')}"
+        kind = _kind(field)
+        default = "" if field.default is None else f"  [default: {_spelled(field.default)}]"
+        told = f"{field.description or ''}{default}"
+        if kind is bool:
+            names = flag if field.default is False else f"{flag}/--no-{flag[2:]}"
+            yield click.Option([names, name], is_flag=True, default=None, help=told)
+        else:
+            yield click.Option([flag, name], type=kind, default=None, help=told)
+
+
+def _kind(field: FieldInfo) -> Any:
+    """The field's type as click knows it: a choice for a Literal, else bool, int, float or str."""
+    annotation = field.annotation
+    if get_origin(annotation) in {Union, types.UnionType}:
+        annotation = next(part for part in get_args(annotation) if part is not type(None))
+    return click.Choice(get_args(annotation)) if get_origin(annotation) is Literal else annotation
+
+
+def _spelled(default: Any) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def parse_options(model: type[Options], given: dict[str, Any]) -> Options:
+    """The options as their model, from what was given on the command line.
+
+    Raises:
+        BadInput: a value is out of its range; names the flag.
+    """
+    try:
+        return validate(model, Source({name: value for name, value in given.items() if value is not None}))
+    except BadInput as error:
+        problems = [
+            Problem(problem.message, file=f"--{problem.path.replace('_', '-')}", legal=problem.legal)
+            for problem in error.problems
+        ]
+        raise BadInput(problems) from None
+
+
+def read_spec(spec: str) -> Source:
+    """The spec of that name; `-` is standard input.
+
+    Raises:
+        BadInput: it can't be read, or isn't plain YAML or JSON.
+    """
+    if spec == _STDIN:
+        return parse_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), file="<stdin>")
+    return read_source(Path(spec))
+
+
+def show(report: Report, written: WriteResult | None, style: str, *, quiet: bool) -> None:
+    """Print the report on standard output."""
+    if style == "json":
+        # JSON is UTF-8 whatever the terminal speaks.
+        sys.stdout.buffer.write(report.model_dump_json(indent=2).encode() + b"\n")
+        return
+    write_with = pen(colour=paints(sys.stdout))
+    click.echo(outcome_line(report, write_with) if quiet else report_text(report, written, write_with))
+
+
+def status_of(report: Report, fail_on: str) -> int:
+    """The exit status: 1 if the outcome is as grave as what the caller wants to fail on."""
+    failing = {ReportOutcome.FAIL} if fail_on == "error" else {ReportOutcome.FAIL, ReportOutcome.WARN}
+    return int(report.outcome in failing)
