@@ -8,20 +8,19 @@ from halfopen.vocabulary import Artifact
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.scenario import Scenario
 from halfopen_generators.saga.targets import python
-from halfopen_generators.saga.targets.python_context import PythonSaga, python_saga
 
 _PACKAGE_FILES = ("courier.py", "main.py", "workflow.py")
 
 
 def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[Artifact]:
     """Everything that runs the saga on DBOS, and its tests."""
-    saga = python_saga(design)
+    saga = python.python_saga(design)
     yield from python.common(saga, scenarios, _settings(saga))
     for name in _PACKAGE_FILES:
         yield python.rendered(f"dbos/{name}.j2", f"{saga.package}/{name}", saga)
 
 
-def _settings(saga: PythonSaga) -> tuple[python.Setting, ...]:
+def _settings(saga: python.PythonSaga) -> tuple[python.Setting, ...]:
     file = saga.package.removesuffix("_saga")
     return (
         python.Setting(

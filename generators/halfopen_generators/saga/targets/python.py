@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact
 from halfopen_generators.saga.scenario import Scenario
-from halfopen_generators.saga.targets.python_context import PythonSaga
+from halfopen_generators.saga.targets.python_context import PythonSaga, python_saga
+
+__all__ = ["PACKAGE", "PythonSaga", "Setting", "common", "participants_setting", "python_saga", "rendered"]
 
 PACKAGE = "halfopen_generators.saga"
 _PACKAGE_FILES = (
