@@ -1,0 +1,149 @@
+"""Promela text of a designed saga, written from PROTOCOL.md alone.
+
+It shares nothing with the project's own checker but the design that goes in, so that spin's verdicts are a
+second opinion. What is bounded, and how each property is spelled, stands in the header of the templates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from halfopen_generators.saga.plan import SagaDesign, StepPlan
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+# The properties of PROTOCOL.md's "What must hold" that spin decides, by their number there.
+SAFETY = (1, 2, 3, 4, 5, 6)
+LIVENESS = 7
+PROPERTIES = (*SAFETY, LIVENESS)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step as the templates need it; steps refer to each other by index."""
+
+    index: int
+    name: str
+    after: tuple[int, ...]
+    dependents: tuple[int, ...]
+    behind: tuple[int, ...]  # every step that comes after it, however far
+    undoable: bool
+    effect: bool
+    refusable: bool
+    retriable: bool
+    pivot: bool
+    attempts: int  # 0: no limit
+    deduplicates: bool
+    refuses_late: bool
+    accepts_empty: bool
+    atomic: bool
+
+
+@dataclass(frozen=True)
+class _Hearing:
+    """One event on its way to one handler: an inbox entry with a counter of copies of its own."""
+
+    number: int
+    event: str
+    step: int
+    compensation: bool
+
+
+def promela(design: SagaDesign) -> str:
+    """The design as Promela: processes, a network of message counters, and a label for each property."""
+    here = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - Promela, not HTML
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    steps = tuple(_step(design, step) for step in design.steps)
+    context: dict[str, object] = {"design": design, "steps": steps, "faults": design.faults}
+    if design.orchestrated:
+        services = {name: [s for s in design.steps if s.service == name] for name in design.participants}
+        context["participants"] = [[steps[step.index] for step in mine] for mine in services.values() if mine]
+        return here.get_template("orchestrated.pml.j2").render(context)
+    hearings = tuple(_hearings(design))
+    context |= {
+        "hearings": hearings,
+        "events": {event: index for index, event in enumerate(_events(design))},
+        "heard": {event: [h for h in hearings if h.event == event] for event in _events(design)},
+        "may_run": {step.index: _may_run(design, step, frozenset()) for step in design.steps},
+        "committed": [event for event, ending in design.ends.items() if ending == "committed"],
+        "cancelled": [event for event, ending in design.ends.items() if ending == "cancelled"],
+    }
+    return here.get_template("choreographed.pml.j2").render(context)
+
+
+def _step(design: SagaDesign, step: StepPlan) -> _Step:
+    index = {other.name: other.index for other in design.steps}
+    participant = design.participants[step.service]
+    return _Step(
+        index=step.index,
+        name=step.name,
+        after=tuple(index[name] for name in step.after),
+        dependents=tuple(index[name] for name in design.dependents[step.name]),
+        behind=tuple(other.index for other in design.steps if step.name in design.ancestors[other.name]),
+        undoable=step.compensation is not None and not step.read_only,
+        effect=not step.read_only,
+        refusable=step.can_be_refused and design.faults.refusals,
+        retriable=step.kind == "retriable",
+        pivot=step.kind == "pivot",
+        attempts=step.retry.attempts or 0,
+        deduplicates=participant.keeps("deduplicates"),
+        refuses_late=participant.keeps("refuses_late_actions"),
+        accepts_empty=participant.keeps("accepts_empty_compensation"),
+        atomic=participant.keeps("publishes_atomically"),
+    )
+
+
+def _hearings(design: SagaDesign) -> list[_Hearing]:
+    found: list[_Hearing] = []
+    for step in design.steps:
+        found += [_Hearing(0, event, step.index, compensation=False) for event in step.consumes]
+        undo = step.compensation.consumes if step.compensation else ()
+        found += [_Hearing(0, event, step.index, compensation=True) for event in undo]
+    return [_Hearing(n, h.event, h.step, h.compensation) for n, h in enumerate(found)]
+
+
+def _events(design: SagaDesign) -> list[str]:
+    named = [design.trigger]
+    for step in design.steps:
+        named += [*step.consumes, step.emits or "", step.emits_on_refusal or ""]
+        if step.compensation:
+            named += [*step.compensation.consumes, step.compensation.emits or ""]
+    return [event for event in dict.fromkeys(named) if event]
+
+
+def _may_run(design: SagaDesign, step: StepPlan, asked: frozenset[str]) -> str:
+    """Whether the step's action may still run, as a Promela expression.
+
+    It is undecided, and each event it waits for is out or may still come: from an action that may still run,
+    or from the compensation of a step that ran or may still run. What depends on itself never comes, hence
+    `asked`.
+    """
+    mark = f"run {step.name}"
+    if mark in asked:
+        return "false"
+    coming = [_may_come(design, event, asked | {mark}) for event in step.consumes]
+    return " && ".join([f"undecided_{step.index}", *coming])
+
+
+def _may_come(design: SagaDesign, event: str, asked: frozenset[str]) -> str:
+    mark = f"event {event}"
+    number = _events(design).index(event)
+    if mark in asked:
+        return f"out[{number}]"
+    asked |= {mark}
+    ways = [f"out[{number}]"]
+    for step in design.steps:
+        if event == step.emits or (event == step.emits_on_refusal and step.can_be_refused):
+            ways.append(f"({_may_run(design, step, asked)})")
+        undo = step.compensation
+        if undo and event == undo.emits:
+            ran = f"(acts[{step.index}] > 0 || ({_may_run(design, step, asked)}))"
+            starts = " || ".join(_may_come(design, start, asked) for start in undo.consumes) or "false"
+            ways.append(f"(!handled[{step.index}] && {ran} && ({starts}))")
+    return f"({' || '.join(ways)})"
