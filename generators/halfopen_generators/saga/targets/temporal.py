@@ -1,0 +1,67 @@
+"""The target `temporal`: a Python workflow, its activities, worker and starter, for a Temporal service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from halfopen.templates import kebab, pascal
+from halfopen.vocabulary import Artifact
+from halfopen_generators.saga.plan import SagaDesign
+from halfopen_generators.saga.scenario import Scenario
+from halfopen_generators.saga.targets import python
+from halfopen_generators.saga.targets.python_context import PythonSaga, python_saga
+
+_PACKAGE_FILES = ("activities.py", "starter.py", "worker.py", "workflow.py")
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One activity: a step's action or its compensation, with the method that asks for it."""
+
+    step: str
+    service: str
+    request: Literal["action", "compensation"]
+    action: str
+    function: str
+
+
+def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[Artifact]:
+    """Everything that runs the saga on Temporal, and its tests."""
+    saga = python_saga(design)
+    yield from python.common(saga, scenarios, _settings(saga))
+    activities = tuple(_activities(saga))
+    workflow = f"{pascal(design.name)}Saga"
+    for name in _PACKAGE_FILES:
+        yield python.rendered(
+            f"temporal/{name}.j2", f"{saga.package}/{name}", saga, activities=activities, workflow=workflow
+        )
+
+
+def _activities(saga: PythonSaga) -> Iterator[Activity]:
+    for step in saga.steps:
+        yield Activity(step.name, step.service, "action", step.plan.action, step.function)
+        if step.plan.compensation is not None and step.undo is not None:
+            yield Activity(step.name, step.service, "compensation", step.plan.compensation.action, step.undo)
+
+
+def _settings(saga: PythonSaga) -> tuple[python.Setting, ...]:
+    return (
+        python.Setting(
+            "temporal_address",
+            "127.0.0.1:7233",
+            f"{saga.prefix}_TEMPORAL_ADDRESS",
+            "The Temporal service: host:port.",
+        ),
+        python.Setting(
+            "temporal_namespace", "default", f"{saga.prefix}_TEMPORAL_NAMESPACE", "The namespace the saga runs in."
+        ),
+        python.Setting(
+            "task_queue",
+            kebab(saga.design.name),
+            f"{saga.prefix}_TASK_QUEUE",
+            "The task queue that workers and starters meet at.",
+        ),
+        python.participants_setting(saga),
+    )
