@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from halfopen_server.mcp import build_server
 from mcp import Client
 
 from tests.claude_code.conftest import Claude, litter
-from tests.claude_code.scripted_api import Block, ScriptedApi, scripted_api
+from tests.claude_code.scripted_api import Block, Script, ScriptedApi, scripted_api
 
 pytestmark = [pytest.mark.anyio, pytest.mark.oracle]
 
@@ -27,12 +28,8 @@ BROKEN: dict[str, Any] = {
     ],
 }
 MENDED = {**BROKEN, "steps": [{**BROKEN["steps"][0], "compensation": "ReleaseStock"}, *BROKEN["steps"][1:]]}
-# What the model does: load the tool, show a broken saga, mend it, have it written.
-CALLS = [
-    ("ToolSearch", {"query": f"select:{TOOL}", "max_results": 1}),
-    (TOOL, BROKEN),
-    (TOOL, {**MENDED, "write_to": "design/checkout"}),
-]
+Call = tuple[str, dict[str, Any]]
+LOAD: Call = ("ToolSearch", {"query": f"select:{TOOL},ReadMcpResourceTool", "max_results": 2})
 
 
 @pytest.fixture
@@ -50,13 +47,24 @@ def text_of(content: Any) -> str:
     return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
 
 
-def model(request: dict[str, Any]) -> list[Block]:
-    """One call after the other, then the end; requests beside the conversation get a word."""
-    done = len(results(request))
-    if not request.get("tools") or done == len(CALLS):
-        return [{"type": "text", "text": "done"}]
-    name, arguments = CALLS[done]
-    return [{"type": "tool_use", "id": f"toolu_{done}", "name": name, "input": arguments}]
+def model(*calls: Call | Callable[[list[Block]], Call]) -> Script:
+    """A model that makes one call after the other, each of which may depend on the results so far, and ends."""
+
+    def answer(request: dict[str, Any]) -> list[Block]:
+        seen = results(request)
+        # Requests beside the conversation offer no tools.
+        if not request.get("tools") or len(seen) == len(calls):
+            return [{"type": "text", "text": "done"}]
+        call = calls[len(seen)]
+        name, arguments = call(seen) if callable(call) else call
+        return [{"type": "tool_use", "id": f"toolu_{len(seen)}", "name": name, "input": arguments}]
+
+    return answer
+
+
+def first_artifact(seen: list[Block]) -> Call:
+    uri = json.loads(text_of(seen[-1]["content"]))["artifacts"][0]["uri"]
+    return "ReadMcpResourceTool", {"server": "plugin:halfopen:halfopen", "uri": uri}
 
 
 def ask(claude: Claude, api: ScriptedApi, prompt: str, **environment: str) -> list[dict[str, Any]]:
@@ -90,17 +98,16 @@ def test_the_plugin_installs_from_a_local_clone(installed: Claude) -> None:
 @pytest.mark.parametrize("typed", ["/saga", "/halfopen:saga"])
 async def test_a_saga_is_designed_broken_mended_and_written(installed: Claude, typed: str) -> None:
     stray = litter(installed.project)
-    with scripted_api(model) as api:
-        asked, loaded, refuted, final = ask(
-            installed, api, f"{typed} order checkout", PYTHONPATH=os.pathsep.join(stray)
-        )
+    written_to = {**MENDED, "write_to": "design/checkout"}
+    with scripted_api(model(LOAD, (TOOL, BROKEN), (TOOL, written_to), first_artifact)) as api:
+        requests = ask(installed, api, f"{typed} order checkout", PYTHONPATH=os.pathsep.join(stray))
+    asked, loaded, *_, final = requests
 
     (command,) = (command for command in commands() if command.name == "saga")
     assert command.filled("order checkout").strip() in text_of(asked["messages"][0]["content"])
     assert TOOL in json.dumps(loaded)
 
-    broken, mended = (json.loads(text_of(result["content"])) for result in results(final)[1:])
-    assert json.loads(text_of(results(refuted)[1]["content"])) == broken
+    broken, mended, resource = (json.loads(text_of(result["content"])) for result in results(final)[1:])
     assert broken["outcome"] == "fail"
     assert "SAG01" in {finding["code"] for finding in broken["findings"]}
     assert not [finding for finding in mended.get("findings", ()) if finding["severity"] == "error"]
@@ -113,20 +120,14 @@ async def test_a_saga_is_designed_broken_mended_and_written(installed: Claude, t
     written = mended.pop("written")
     assert written == {"folder": str(folder), "files": len(mended["artifacts"])}
     assert mended == expected
+    (read,) = resource["contents"]
+    assert (folder / mended["artifacts"][0]["path"]).read_text(encoding="utf-8") == read["text"]
     for artifact in mended["artifacts"]:
         assert (folder / artifact["path"]).stat().st_size == artifact["size"]
 
 
 def test_bad_input_comes_back_as_an_error_in_our_words(installed: Claude) -> None:
-    calls = [CALLS[0], (TOOL, {**MENDED, "write_to": "../elsewhere"})]
-
-    def careless(request: dict[str, Any]) -> list[Block]:
-        done = len(results(request))
-        if not request.get("tools") or done == len(calls):
-            return [{"type": "text", "text": "done"}]
-        return [{"type": "tool_use", "id": f"toolu_{done}", "name": calls[done][0], "input": calls[done][1]}]
-
-    with scripted_api(careless) as api:
+    with scripted_api(model(LOAD, (TOOL, {**MENDED, "write_to": "../elsewhere"}))) as api:
         final = ask(installed, api, "/saga order checkout")[-1]
     refused = results(final)[1]
     assert refused["is_error"] is True
