@@ -92,6 +92,7 @@ class Design:
     failures: Table
     waiting: str
     obligations: tuple[Table, ...]  # one or none
+    business: tuple[str, ...]
     countermeasures: tuple[Table, ...]  # one or none
     verdicts: tuple[Table, ...]  # one or none
     checks: tuple[Table, ...]  # one or none
@@ -102,6 +103,7 @@ class Design:
 def design_page(design: SagaDesign, judged: Judged, failures: Table, target: str, files: Iterable[str]) -> Artifact:
     """DESIGN.md: what was decided, how it fails, what it counts on, and what tried to break it."""
     failure, failed_run = diagrams.failed_run(design)
+    written = tuple(sorted(files))
     page = Design(
         name=design.name,
         descriptions=_optional(design.description.strip()),
@@ -116,19 +118,20 @@ def design_page(design: SagaDesign, judged: Judged, failures: Table, target: str
         failures=failures,
         waiting=_waiting(design),
         obligations=_obligations(judged.obligations),
+        business=tuple(path for path in written if path.endswith("business.py")),
         countermeasures=_countermeasures(design),
         verdicts=_verdicts(judged.verdicts),
         checks=_checks(judged.checks),
         decisions=_decisions(design),
-        files=tuple(sorted(files)),
+        files=written,
     )
-    return Artifact(path="DESIGN.md", media_type=_MARKDOWN, text=_render("DESIGN.md.jinja", page))
+    return Artifact(path="DESIGN.md", media_type=_MARKDOWN, text=_render("DESIGN.md.j2", page))
 
 
 def record_page(design: SagaDesign, judged: Judged) -> Artifact:
     """The decision record, in the form of MADR."""
     style = next(decision for decision in design.decisions if decision.about == "style")
-    text = environment("halfopen_generators.saga").get_template("pages/adr.md.jinja")
+    text = environment("halfopen_generators.saga").get_template("pages/adr.md.j2")
     others = [other for other in _ALTERNATIVES if other != design.style]
     return Artifact(
         path=f"adr/0001-{kebab(design.name)}-saga.md",

@@ -1,0 +1,122 @@
+"""The whole answer: every file once, the same bytes each time, and a target that fits the style."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from halfopen_generators.saga import render as rendering
+from halfopen_generators.saga.design import design
+from halfopen_generators.saga.plan import SagaDesign
+from halfopen_generators.saga.render import TARGETS, render
+from halfopen_generators.saga.scenario import Scenario, scenarios
+from halfopen_generators.saga.spec import SagaSpec
+
+from halfopen.progress import Silent
+from halfopen.registry import Judged, Options, capability
+from halfopen.run import run
+from halfopen.source import BadInput, Source, read_source, validate
+from halfopen.vocabulary import Artifact
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+EXAMPLES = {"orchestration": "checkout.saga.yaml", "choreography": "checkout-choreography.saga.yaml"}
+PAGES = ("DESIGN.md", "adr/0001-checkout-saga.md", "checkout.saga.yaml")
+
+
+def source(style: str) -> Source:
+    # Named as a user in the checkout names it, so that no answer depends on where the checkout lies.
+    name = EXAMPLES[style]
+    found = read_source(ROOT / "examples" / name)
+    return Source(found.data, f"examples/{name}", found.text, found.lines)
+
+
+def designed(style: str) -> SagaDesign:
+    found = source(style)
+    return design(validate(SagaSpec, found), found, Options())
+
+
+def answer(style: str) -> dict[str, str]:
+    saga = capability("saga")
+    report = run(saga, source(style), saga.options(), Silent())
+    return {artifact.path: artifact.text for artifact in report.artifacts}
+
+
+@pytest.mark.parametrize("style", EXAMPLES)
+def test_the_pages_of_the_example_are_the_golden_ones(style: str) -> None:
+    """HALFOPEN_UPDATE_GOLDEN=1 writes them anew; read the difference before you commit it."""
+    folder = GOLDEN / Path(EXAMPLES[style]).name.removesuffix(".saga.yaml")
+    texts = answer(style)
+    found = {name: texts[name] for name in PAGES}
+    if os.environ.get("HALFOPEN_UPDATE_GOLDEN") == "1":
+        for name, text in found.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+    kept = {str(path.relative_to(folder)): path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()}
+    assert found == kept
+
+
+def test_another_process_with_another_hash_seed_gives_the_same_bytes() -> None:
+    program = "import sys; from tests.saga.test_render import digest; sys.stdout.write(digest('orchestration'))"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+    assert digests != {""}
+
+
+def digest(style: str) -> str:
+    return "\n".join(f"{path}\n{text}" for path, text in sorted(answer(style).items()))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_target_gives_code_beside_the_pages(name: str) -> None:
+    style = "orchestration" if TARGETS[name].orchestrated else "choreography"
+    found = render(designed(style), Judged("Said."), SimpleNamespace(target=name))
+    paths = [artifact.path for artifact in found]
+    assert len(paths) == len(set(paths))
+    assert set(PAGES) < set(paths)
+    assert any(path.startswith("proto/") for path in paths)
+    assert any(path.startswith("sql/") for path in paths)
+    listed = next(artifact.text for artifact in found if artifact.path == "DESIGN.md").split("## Files")[1]
+    assert listed.splitlines()[2:] == sorted(f"- `{path}`" for path in paths if path != "DESIGN.md")
+
+
+@pytest.mark.parametrize(("style", "first"), [("orchestration", "dbos"), ("choreography", "nats")])
+def test_the_first_target_of_the_style_is_taken_where_none_is_asked_for(style: str, first: str) -> None:
+    assert rendering.target(designed(style), None) == first
+
+
+@pytest.mark.parametrize(
+    ("style", "asked", "legal"), [("choreography", "dbos", "nats"), ("orchestration", "kafka", "dbos")]
+)
+def test_a_target_that_cannot_say_the_style_is_refused_with_those_that_can(style: str, asked: str, legal: str) -> None:
+    with pytest.raises(BadInput, match=rf"{asked} does not run a saga by {style}\. Legal: {legal}, "):
+        render(designed(style), Judged("Said."), SimpleNamespace(target=asked))
+
+
+def test_counterexamples_reach_the_target_after_the_failure_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Scenario] = []
+
+    def artifacts(saga: SagaDesign, runs: tuple[Scenario, ...]) -> tuple[Artifact, ...]:
+        seen.extend(runs)
+        return (Artifact(path=f"{saga.name}.py", media_type="text/x-python", text=""),)
+
+    found = designed("orchestration")
+    shown = Scenario("counterexample-1", "It came late.", (), None, "cancelled", (), (), breaks="SAG06")
+    monkeypatch.setattr(rendering, "_module", lambda name: SimpleNamespace(name=name, artifacts=artifacts))
+    rendered = render(found, Judged("Said.", details=(shown,)), SimpleNamespace(target="temporal"))
+    assert tuple(seen) == (*scenarios(found), shown)
+    assert "checkout.py" in {artifact.path for artifact in rendered}
