@@ -94,14 +94,18 @@ class LazyGroup(click.Group):
             if hasattr(stream, "reconfigure"):
                 # A terminal that can't show a character shows its number, instead of a traceback.
                 stream.reconfigure(errors="backslashreplace")
+        sys.exit(self._status(args, prog_name or "halfopen", extra))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; that whoever read the output has gone (`| head`) is no fault to tell of."""
         try:
-            status = self._status(args, prog_name or "halfopen", extra)
+            status = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Whoever read the output has gone (`| head`); Python would complain once more at its end.
+            # Python would complain of what it still holds at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            status = BROKEN_PIPE
-        sys.exit(status)
+            return BROKEN_PIPE
+        return status
 
     def _status(self, args: Sequence[str] | None, prog_name: str, extra: Mapping[str, Any]) -> int:
         try:
@@ -137,6 +141,7 @@ def _is_bad_input(error: Exception) -> bool:
 
 
 @click.group(
+    "halfopen",
     cls=LazyGroup,
     help=_HELP,
     epilog=_STATUS,
