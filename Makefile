@@ -43,7 +43,7 @@ demo: $(VENV)/.halfopen-demo  ## design the checkout saga, let the checker try t
 	@$(BIN)/halfopen saga examples/checkout.saga.yaml --out demo/checkout --overwrite
 	@echo
 	@echo "The design: demo/checkout/DESIGN.md"
-	@echo "A spec that the checker breaks: $(BIN)/halfopen saga examples/checkout-late.saga.yaml"
+	@echo "A spec that the checker breaks: $(BIN)/halfopen saga examples/checkout-late-charge.saga.yaml"
 
 test: $(VENV)/.halfopen-test  ## the whole suite; what needs a tool that isn't here is skipped and says so
 	@$(PYTEST)
