@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,33 @@ async def test_a_design_over_stdio_lies_in_the_project(era: str, tmp_path: Path)
     assert read
     for path, content in read.items():
         assert (tmp_path / "design" / path).read_text(encoding="utf-8") == content.text
+
+
+SERVE_TOY = "from tests.mcp.toy import Bench; from halfopen_server.mcp import build_server; "
+SERVE_TOY += "build_server([Bench().capability()]).run('stdio')"
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+ENDLESS = {"name": "design_toy", "arguments": {"toy": "endless"}}
+
+
+def test_hanging_up_ends_a_run_that_would_never_end() -> None:
+    root = Path(__file__).resolve().parents[2]
+    messages = [
+        {"id": 1, "method": "initialize", "params": HELLO},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": ENDLESS},
+        {"id": 3, "method": "tools/list"},
+    ]
+    command = [sys.executable, "-c", SERVE_TOY]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        for message in messages:
+            server.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+        server.stdin.flush()
+        # The list is answered although the run goes on.
+        assert [json.loads(server.stdout.readline())["id"] for _ in range(2)] == [1, 3]
+        server.stdin.close()
+        assert server.wait(timeout=60) == 0
 
 
 def test_it_ends_when_the_client_hangs_up_and_says_nothing_on_its_own() -> None:
