@@ -90,6 +90,8 @@ def cli() -> Path:
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This checkout as a fresh clone has it: what git knows or would take, nothing that it ignores."""
+    in_git = (ROOT / ".git").exists() and shutil.which("git") is not None
+    require("a git checkout", available=in_git, how_to_get="clone the repository instead of unpacking an archive")
     folder = tmp_path_factory.mktemp("clone") / "halfopen"
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
