@@ -25,7 +25,7 @@ comma := ,
 space := $(empty) $(empty)
 install = test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found."; exit 2; }; \
 	test -x $(BIN)/pip || "$(PYTHON)" -m venv $(VENV); \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(subst $(space),$(comma),$(strip $(1)))]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.$(if $(strip $(1)),[$(subst $(space),$(comma),$(strip $(1)))])'
 endif
 
 $(VENV)/.halfopen-%: pyproject.toml uv.lock
