@@ -105,18 +105,20 @@ class Builder:
             )
         )
 
-    def eager(self, kind: str, subject: str, *, when: Mapping[str, int], then: Mapping[str, int], sends: Iterable[str] = ()) -> None:
+    def eager(
+        self, kind: str, subject: str, *, when: Mapping[str, int], then: Mapping[str, int], sends: Iterable[str] = ()
+    ) -> None:
         """What happens at once, in the same step as what made it possible. A message it sends is the first copy."""
         sent = dict.fromkeys(sends, 1)
         self.commands.append(Command(kind, subject, when=when, then={**then, **sent}, eager=True))
 
-    def network_faults(self, messages: Iterable[str]) -> None:
+    def network_faults(self, subject: str, messages: Iterable[str]) -> None:
         """Exact mode: any copy may be lost or doubled while the budget lasts."""
         if not self.exact:
             return
         for message in messages:
-            self.command("lose", message, takes=message, spends=LOST)
-            self.command("duplicate", message, keeps=message, sends=[message], spends=DUPLICATED)
+            self.command(f"lose {message}", subject, takes=message, spends=LOST)
+            self.command(f"duplicate {message}", subject, keeps=message, sends=[message], spends=DUPLICATED)
 
     def settled(self) -> Iterator[Command]:
         """All commands, in the order they were written."""

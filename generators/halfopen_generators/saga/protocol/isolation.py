@@ -210,6 +210,10 @@ class Instances(Model[Chunks, Action]):
 
     def _steps_of(self, state: Chunks, index: int) -> Iterator[tuple[Action, Chunks]]:
         for command, successor in self._of(state[index])[0]:
+            if command.breaks:
+                # Nothing is explored beyond, so what the other runs are at does not matter.
+                yield (index, command), tuple(successor if i == index else 0 for i in range(self.count))
+                continue
             if command.note is None:
                 yield (index, command), (*state[:index], successor, *state[index + 1 :])
                 continue

@@ -5,7 +5,11 @@ left to undo, `applied.k` whether its action's effect happened, `undone.k` wheth
 its compensation (a real one or an empty one), `declined.k` whether the participant refused it. Messages:
 `do.k`, `done.k`, `refused.k`, `undo.k`, `compensated.k`.
 
-An answer that nobody waits for any more is dropped at once: the log ignores it whenever it comes.
+Two reductions are built in; both drop what can't matter any more. *An answer that nobody waits for* is dropped
+at once: the log ignores it whenever it comes. *A step that is settled is forgotten*, that is, all its variables
+but `log` and `closed` go back to 0 (and a step that is done forgets the copies of its request): from then on a
+copy that still arrives can only change nothing or break a promise, and the copy was there before, at a moment
+when it could break the same one. `forget=False` switches the second off.
 """
 
 from __future__ import annotations
@@ -26,25 +30,34 @@ from halfopen_generators.saga.protocol.promises import (
     Breach,
     Rules,
 )
-from halfopen_generators.saga.spec import Guarantee
 
 RUNNING, COMPENSATING, COMMITTED, CANCELLED = range(4)
-IDLE, SENT, DONE, REFUSED, UNKNOWN, UNDOING, SETTLED, ABANDONED = range(8)
+IDLE, SENT, DONE, UNDOING, UNKNOWN, ABANDONED, SETTLED = range(7)
 PHASE = "phase"
+MESSAGES = ("do", "done", "refused", "undo", "compensated")
 
 
 class Run:
     """The model of one run. `model` is what is explored, `breaches` says what each broken promise means.
 
-    Of the guarantees left to generated code none is taken for granted: what happens without it is a breach
-    whose `want` names it, so that one exploration finds all that are needed.
+    No guarantee of a participant is taken for granted: what happens without it is a breach whose `want` names
+    it, beside what happens with it. A breach leads nowhere, so the rest of the graph is that of the saga with
+    every guarantee kept, and one exploration finds all that are needed: each one whose breach can be reached.
     """
 
     def __init__(
-        self, design: SagaDesign, *, exact: bool, rules: Rules | None = None, resources: Resources | None = None
+        self,
+        design: SagaDesign,
+        *,
+        exact: bool,
+        rules: Rules | None = None,
+        resources: Resources | None = None,
+        forget: bool = True,
     ) -> None:
         self.design = design
         self.rules = rules or Rules()
+        # Broken rules revive what is settled, so nothing may be forgotten then.
+        self.forget = forget and self.rules == Rules()
         self.resources = resources or Resources.none()
         self.builder = Builder(exact=exact, faults=design.faults)
         self._declare()
@@ -72,14 +85,14 @@ class Run:
             for bit in ("closed", "applied", "undone", "declined"):
                 builder.variable(f"{bit}.{name}", 1)
             copies = self._attempts(step) or 1
-            for message in ("do", "done", "refused", "undo", "compensated"):
+            for message in MESSAGES:
                 builder.message(f"{message}.{name}", copies=copies)
             if builder.exact and self._attempts(step):
                 builder.variable(f"tries.{name}", copies)
             if step.compensation and step.compensation.can_be_refused:
                 builder.variable(f"undo-declined.{name}", 1)
             if not self.rules.saves_and_sends_at_once:
-                builder.variable(f"to-send.{name}", 1)
+                builder.variable(f"to-send.{name}", 2)
         self.resources.declare(builder)
 
     def _attempts(self, step: StepPlan) -> int | None:
@@ -99,9 +112,11 @@ class Run:
         forget = {f"done.{name}": 0, f"refused.{name}": 0}
         self._start(step)
         done = forget if self.rules.ignores_repeated_answers and self.rules.ignores_late_answers else {}
+        if self.forget:
+            done = {**done, f"do.{name}": 0, **self._no_tries(step)}
         builder.command("hear-done", name, when=waiting, keeps=f"done.{name}", then={f"log.{name}": DONE, **done})
         if step.kind != "retriable":
-            back = {PHASE: COMPENSATING, f"log.{name}": REFUSED, f"closed.{name}": 1, **forget}
+            back = {PHASE: COMPENSATING, **self._settled(step), **forget}
             self._turn_back(step, "hear-refused", waiting, back, keeps=f"refused.{name}")
         elif step.can_be_refused:
             # It is sent again; the participant has made up its mind, so the answer stays the same.
@@ -137,7 +152,7 @@ class Run:
             unsent = {f"to-send.{name}": 1}
             self.builder.command("send", name, when=unsent, then={f"to-send.{name}": 0}, sends=[f"do.{name}"])
             # The crash forgets what was to be sent, and the recovery does not ask the log.
-            self.builder.command("crash-unsent", name, when=unsent, then={f"to-send.{name}": 0}, fault=True)
+            self.builder.command("crash-unsent", name, when=unsent, then={f"to-send.{name}": 2}, fault=True)
 
     def _turn_back(
         self, step: StepPlan, kind: str, when: dict[str, int], then: dict[str, int], keeps: str | None = None
@@ -162,7 +177,7 @@ class Run:
         if step.kind == "retriable":
             builder.command("abandon", name, when=when, then={f"log.{name}": ABANDONED, **forget})
             return
-        then = {PHASE: COMPENSATING, f"log.{name}": UNKNOWN, **forget}
+        then = {PHASE: COMPENSATING, f"log.{name}": UNKNOWN, **forget, **self._no_tries(step)}
         if not self.rules.undoes_unknown_outcomes:
             then |= {f"log.{name}": SETTLED, f"closed.{name}": 1}
         self._turn_back(step, "give-up", when, then)
@@ -171,6 +186,8 @@ class Run:
         """Exact mode: the timeout and the recovery both send what the log says is under way once more."""
         name, builder, attempts = step.name, self.builder, self._attempts(step)
         nothing_under_way = {f"{message}.{name}": 0 for message in ("do", "done", "refused")}
+        if not self.rules.saves_and_sends_at_once:
+            waiting = {**waiting, f"to-send.{name}": 0}
         if attempts is None:
             builder.command("send-again", name, when={**waiting, **nothing_under_way}, sends=[f"do.{name}"])
         else:
@@ -178,17 +195,28 @@ class Run:
                 when = {**waiting, f"tries.{name}": tries}
                 if not builder.faults.late_messages:
                     when |= nothing_under_way
-                builder.command(
-                    "send-again", name, when=when, then={f"tries.{name}": tries + 1}, sends=[f"do.{name}"]
-                )
+                builder.command("send-again", name, when=when, then={f"tries.{name}": tries + 1}, sends=[f"do.{name}"])
         if self.rules.saves_and_sends_at_once:
             builder.command("crash", name, when=waiting, sends=[f"do.{name}"], spends=CRASHES)
+
+    def _no_tries(self, step: StepPlan) -> dict[str, int]:
+        tries = f"tries.{step.name}"
+        return {tries: 0} if tries in self.builder.layout.variables else {}
+
+    def _settled(self, step: StepPlan) -> dict[str, int]:
+        """Nothing of the step is left to undo, and nothing of it matters any more."""
+        name = step.name
+        settled = {f"log.{name}": SETTLED, f"closed.{name}": 1}
+        if not self.forget:
+            return settled
+        gone = [f"{variable}.{name}" for variable in ("applied", "undone", "declined", *MESSAGES)]
+        return {**settled, **dict.fromkeys(gone, 0), **self._no_tries(step)}
 
     def _compensate(self, step: StepPlan) -> None:
         builder, name = self.builder, step.name
         back = {PHASE: COMPENSATING}
         if self.rules.ignores_late_answers:
-            forget = {f"done.{name}": 0, f"refused.{name}": 0}
+            forget = {f"done.{name}": 0, f"refused.{name}": 0, **self._no_tries(step)}
         else:
             forget = {}
         builder.eager("leave", name, when={**back, f"log.{name}": SENT}, then={f"log.{name}": UNKNOWN, **forget})
@@ -204,7 +232,7 @@ class Run:
         if step.compensation is None or step.read_only:
             return
         undoing = {**back, f"log.{name}": UNDOING}
-        settled = {f"log.{name}": SETTLED, f"closed.{name}": 1, f"compensated.{name}": 0}
+        settled = {**self._settled(step), f"compensated.{name}": 0}
         if not self.rules.ends_with_nothing_to_undo:
             settled["undid"] = 1
         builder.command("hear-undone", name, when=undoing, keeps=f"compensated.{name}", then=settled)
@@ -225,14 +253,10 @@ class Run:
             cancelled["undid"] = 1
             builder.variable("undid", 1)
         builder.eager("cancel", "", when=cancelled, then={PHASE: CANCELLED, **over})
-        messages = ("do", "done", "refused", "undo", "compensated")
-        builder.network_faults(f"{message}.{step.name}" for step in steps for message in messages)
+        for step in steps:
+            builder.network_faults(step.name, [f"{message}.{step.name}" for message in MESSAGES])
 
     # -- the participants -------------------------------------------------------------------------------
-
-    def _lacks(self, step: StepPlan, guarantee: Guarantee) -> bool:
-        """True if the guarantee isn't there of itself: it is lacking, or generated code has to bring it."""
-        return self.design.participants[step.service].guarantees[guarantee] != "has"
 
     def _act(self, step: StepPlan) -> None:
         name, builder = step.name, self.builder
@@ -250,7 +274,7 @@ class Run:
             self._answer("apply-again", step, {f"applied.{name}": 1, f"undone.{name}": 0}, {}, "done")
         elif builder.exact:
             builder.command("ignore", name, when={f"applied.{name}": 1}, takes=f"do.{name}")
-        if self._lacks(step, "deduplicates") and not step.idempotent:
+        if not step.idempotent:
             twice = Breach(NO_EFFECT_TWICE, "SAG07", name, "deduplicates")
             applied = {f"applied.{name}": 1, f"undone.{name}": 0}
             builder.command("apply-twice", name, when=applied, takes=f"do.{name}", breach=twice)
@@ -259,10 +283,9 @@ class Run:
                 declined = {**fresh, f"declined.{name}": 1}
                 builder.command("apply-declined", name, when=declined, takes=f"do.{name}", breach=after_all)
         late = {f"undone.{name}": 1}
-        if self._lacks(step, "refuses_late_actions"):
-            breach = Breach(NO_ACTION_AFTER_COMPENSATION, "SAG06", name, "refuses_late_actions")
-            when = {**late, f"applied.{name}": 0}
-            builder.command("apply-late", name, when=when, takes=f"do.{name}", breach=breach)
+        breach = Breach(NO_ACTION_AFTER_COMPENSATION, "SAG06", name, "refuses_late_actions")
+        when = {**late, f"applied.{name}": 0}
+        builder.command("apply-late", name, when=when, takes=f"do.{name}", breach=breach)
         if builder.exact:
             builder.command("refuse-late", name, when=late, takes=f"do.{name}")
 
@@ -302,7 +325,14 @@ class Run:
             )
             return
         builder.command(
-            kind, name, when={**when, **waits}, then=then, takes=do, sends=[f"{answer}.{name}"], note=note, breach=breach
+            kind,
+            name,
+            when={**when, **waits},
+            then=then,
+            takes=do,
+            sends=[f"{answer}.{name}"],
+            note=note,
+            breach=breach,
         )
         unheard = (f"log.{name}", SENT)
         builder.command(kind, name, when=when, then=then, takes=do, unless=unheard, note=note, breach=breach)
@@ -335,12 +365,11 @@ class Run:
             standing = {**real, f"applied.{other}": 1, f"undone.{other}": 0}
             builder.command("compensate-too-early", name, when=standing, takes=undo, breach=out_of_order)
         never_ran = {f"applied.{name}": 0, f"undone.{name}": 0}
-        if self._lacks(step, "accepts_empty_compensation"):
-            harm = Breach(NO_HARMFUL_COMPENSATION, "SAG18", name, "accepts_empty_compensation")
-            builder.command("compensate-nothing", name, when=never_ran, takes=undo, breach=harm)
+        harm = Breach(NO_HARMFUL_COMPENSATION, "SAG18", name, "accepts_empty_compensation")
+        builder.command("compensate-nothing", name, when=never_ran, takes=undo, breach=harm)
         if not self._refuses_empty(step):
             builder.command("compensate-empty", name, when=never_ran, then=handled, takes=undo, sends=answer)
-        if self._lacks(step, "deduplicates") and not step.compensation.idempotent:
+        if not step.compensation.idempotent:
             twice = Breach(NO_EFFECT_TWICE, "SAG04", name, "deduplicates")
             builder.command("compensate-twice", name, when={**handled, f"applied.{name}": 1}, takes=undo, breach=twice)
         if builder.exact:
