@@ -47,12 +47,26 @@ class Written(Word):
     )
 
 
+class ListedRun(Word):
+    """A counterexample without its diagram, which tells the same run again; the report in full has both."""
+
+    sentences: tuple[str, ...]
+    test: str | None = Field(default=None, description="Path of the generated test that replays the run.")
+    replayed: bool = Field(description="Whether the run was reproduced within the fault bounds of the spec.")
+
+
+class ListedFinding(Finding):
+    """A finding whose counterexample is told in sentences alone."""
+
+    counterexample: ListedRun | None = None  # type: ignore[assignment] # shorter on purpose
+
+
 class Answer(Word):
-    """A report as a model reads it: everything but the artifacts' texts. What is left out is at its default."""
+    """A report as a model reads it: without texts and diagrams. What is left out is at its default."""
 
     outcome: ReportOutcome
     summary: str
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ListedFinding, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     obligations: tuple[Obligation, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -64,7 +78,8 @@ class Answer(Word):
 
 def answer(identity: str, report: Report, result: WriteResult | None) -> Answer:
     """The report as a reply, with what was written if anything was asked to be."""
-    parts = {name: getattr(report, name) for name in Report.model_fields if name != "artifacts"}
+    parts = {name: getattr(report, name) for name in Report.model_fields if name not in {"artifacts", "findings"}}
+    short = [finding.model_dump(exclude={"counterexample": {"diagram"}}) for finding in report.findings]
     listed = tuple(_listed(identity, artifact) for artifact in report.artifacts)
     written = None
     if result is not None:
@@ -74,7 +89,13 @@ def answer(identity: str, report: Report, result: WriteResult | None) -> Answer:
             unchanged=len(result.unchanged),
             left_over=result.left_over,
         )
-    return Answer(**parts, artifacts=listed, written=written, report=SCHEME + identity)
+    return Answer(
+        **parts,
+        findings=tuple(map(ListedFinding.model_validate, short)),
+        artifacts=listed,
+        written=written,
+        report=SCHEME + identity,
+    )
 
 
 def _listed(identity: str, artifact: Artifact) -> ListedArtifact:

@@ -9,7 +9,7 @@ import anyio
 import jsonschema
 import pytest
 from halfopen_server.mcp import INSTRUCTIONS, build_server
-from halfopen_server.mcp_answers import Answer
+from halfopen_server.mcp_answers import Answer, ListedFinding, ListedRun
 from inline_snapshot import snapshot
 from mcp import Client
 from mcp.shared.exceptions import MCPError
@@ -17,7 +17,7 @@ from mcp.shared.exceptions import MCPError
 from halfopen.explain import codes, explain
 from halfopen.registry import capabilities
 from halfopen.source import BadInput, Source, validate
-from halfopen.vocabulary import Report
+from halfopen.vocabulary import Counterexample, Finding, Report
 from tests.mcp.conftest import Connect
 from tests.mcp.toy import Bench, ToySpec
 
@@ -148,13 +148,25 @@ async def test_a_finding_says_where_in_the_arguments_it_stands(connect: Connect)
                 "message": "a child can't lift it",
                 "evidence": [{"path": "parts[0].weight"}],
                 "fix": "make it lighter",
+                "counterexample": {"sentences": ["A child lifts it.", "It falls."], "replayed": True},
             }
         ]
     )
 
 
+async def test_the_report_in_full_has_the_diagram_that_the_reply_leaves_out(connect: Connect) -> None:
+    async with connect() as client:
+        told = (await client.call_tool("design_toy", {"toy": "tank", "parts": [{"name": "gun", "weight": 80}]})).content
+        uri = json.loads(told[0].text)["report"]
+        whole = Report.model_validate_json((await client.read_resource(uri)).contents[0].text)
+    assert whole.findings[0].counterexample is not None
+    assert whole.findings[0].counterexample.diagram == "sequenceDiagram\n"
+
+
 def test_the_reply_has_every_part_of_a_report() -> None:
     assert set(Answer.model_fields) == set(Report.model_fields) | {"report", "written"}
+    assert set(ListedFinding.model_fields) == set(Finding.model_fields)
+    assert set(ListedRun.model_fields) == set(Counterexample.model_fields) - {"diagram"}
 
 
 async def test_the_same_call_has_the_same_id_and_another_call_another(connect: Connect) -> None:

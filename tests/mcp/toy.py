@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from halfopen.progress import Progress
 from halfopen.registry import Capability, Judged, Options
 from halfopen.source import Source
-from halfopen.vocabulary import Artifact, Decision, Finding, Severity
+from halfopen.vocabulary import Artifact, Counterexample, Decision, Finding, Severity
 
 
 class Part(BaseModel):
@@ -72,6 +72,11 @@ class Bench:
                     message="a child can't lift it",
                     evidence=(source.evidence("parts", index, "weight"),),
                     fix="make it lighter",
+                    counterexample=Counterexample(
+                        sentences=("A child lifts it.", "It falls."),
+                        diagram="sequenceDiagram\n",
+                        replayed=True,
+                    ),
                 )
                 for index in heavy
             ),
