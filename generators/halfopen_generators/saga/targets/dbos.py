@@ -10,6 +10,7 @@ from halfopen_generators.saga.scenario import Scenario
 from halfopen_generators.saga.targets import python
 
 _PACKAGE_FILES = ("courier.py", "main.py", "workflow.py")
+_TEST_FILES = ("conftest.py", "replay.py")
 
 
 def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[Artifact]:
@@ -18,6 +19,8 @@ def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[A
     yield from python.common(saga, scenarios, _settings(saga))
     for name in _PACKAGE_FILES:
         yield python.rendered(f"dbos/{name}.j2", f"{saga.package}/{name}", saga)
+    for name in _TEST_FILES:
+        yield python.rendered(f"dbos/tests/{name}.j2", f"tests/{name}", saga)
 
 
 def _settings(saga: python.PythonSaga) -> tuple[python.Setting, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact
 from halfopen_generators.saga.scenario import Scenario
+from halfopen_generators.saga.targets import python_scenarios
 from halfopen_generators.saga.targets.python_context import PythonSaga, python_saga
 
 __all__ = ["PACKAGE", "PythonSaga", "Setting", "common", "participants_setting", "python_saga", "rendered"]
@@ -32,6 +33,7 @@ _PACKAGE_FILES = (
     "store.py",
     "transport.py",
 )
+_TEST_FILES = ("__init__.py", "databases.py", "scripted.py", "test_rules.py", "test_scenarios.py")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,10 @@ def common(saga: PythonSaga, scenarios: Sequence[Scenario], settings: Sequence[S
         yield rendered(f"python/{name}.j2", f"{saga.package}/{name}", saga, media_type=kind, settings=tuple(settings))
     for module in saga.modules:
         yield rendered("python/business.py.j2", f"{saga.package}/{module.name}.py", saga, module=module)
-    del scenarios
+    for name in _TEST_FILES:
+        yield rendered(f"python/tests/{name}.j2", f"tests/{name}", saga)
+    views = tuple(python_scenarios.views(saga.design, scenarios))
+    yield rendered("python/tests/scenarios.py.j2", "tests/scenarios.py", saga, scenarios=views)
 
 
 def rendered(

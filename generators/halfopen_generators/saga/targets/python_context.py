@@ -14,6 +14,7 @@ from halfopen.templates import pascal, snake
 from halfopen_generators.saga.plan import ParticipantPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.spec import Guarantee
 from halfopen_generators.saga.targets.python_names import (
+    LINE,
     Names,
     attribute,
     literal,
@@ -26,7 +27,7 @@ ASKED: tuple[Guarantee, ...] = tuple(name for name in get_args(Guarantee) if nam
 # Names that the generated contract uses itself.
 _IN_CONTRACT = {"Any", "Refused", "STEPS", "UTC", "annotations", "dataclass", "datetime"}
 # Name and type of a field on one line; where a type of the user's own is longer, it is left open.
-_WIDEST = 88 - 4 - 2
+_WIDEST = LINE - 4 - 2
 # The modules of business functions: name, first line, and what else to say.
 _MODULES = (
     (
@@ -150,7 +151,7 @@ class PythonSaga:
     @property
     def step_names(self) -> str:
         """The steps' names as a tuple."""
-        return words_tuple((step.name for step in self.steps), 0)
+        return words_tuple(step.name for step in self.steps)
 
     @property
     def input_imports(self) -> str:
@@ -277,7 +278,7 @@ def _steps(design: SagaDesign, classes: Names, trigger: Mapping[str, PythonField
                 tuple(_field(attribute(name), kind) for name, kind in step.reply.items()),
             ),
             sources=tuple((taken[name], name, replies[name]) for name in drawn),
-            after=words_tuple(step.after, 8),
+            after=words_tuple(step.after, 8, "after="),
             compensation=literal(step.compensation.action) if step.compensation else "None",
             docstring=_docstring(step),
             applied="" if step.read_only else "    ledger.applied(call)\n",

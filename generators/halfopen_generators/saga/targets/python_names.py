@@ -6,8 +6,11 @@ import builtins
 import json
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+# How wide the formatter lets a line be.
+LINE = 88
 
 _REPEATED = re.compile(r"^repeated\s+(.+)$")
 _MAP = re.compile(r"^map\s*<\s*([\w.]+)\s*,\s*([\w.]+)\s*>$")
@@ -40,12 +43,22 @@ def literal(text: str) -> str:
     return quoted
 
 
-def words_tuple(names: Iterable[str], indent: int) -> str:
-    """A tuple of strings as the formatter lays it out: one on the line, several on lines of their own."""
-    quoted = [literal(name) for name in names]
-    if len(quoted) <= 1:
-        return f"({''.join(f'{name},' for name in quoted)})"
-    inner = "".join(f"{' ' * (indent + 4)}{name},\n" for name in quoted)
+def words_tuple(names: Iterable[str], indent: int = 0, before: str = "") -> str:
+    """A tuple of strings, laid out as the formatter would lay it out; see `laid_out`."""
+    return laid_out([literal(name) for name in names], indent, before)
+
+
+def laid_out(items: Sequence[str], indent: int = 0, before: str = "") -> str:
+    """A tuple in a line that starts with `before`, laid out as the formatter would: short on the line, else one a line.
+
+    Several items always stand on lines of their own: the comma behind the last one tells the formatter so.
+    """
+    inline = f"({''.join(f'{item},' for item in items)})"
+    # A comma may follow the tuple.
+    width = indent + len(before) + len(inline) + 1
+    if not items or (len(items) == 1 and width <= LINE):
+        return inline
+    inner = "".join(f"{' ' * (indent + 4)}{item},\n" for item in items)
     return f"(\n{inner}{' ' * indent})"
 
 
