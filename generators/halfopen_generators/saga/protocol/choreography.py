@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from halfopen.checkers.commands import Command, CommandModel, Layout
+from halfopen.checkers.explore import EVERY_RUN_ENDS
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.builder import CRASHES, DUPLICATED, Builder
-from halfopen_generators.saga.protocol.isolation import Resources, Variation
+from halfopen_generators.saga.protocol.isolation import Resources, Variation, over_another
 from halfopen_generators.saga.protocol.promises import (
     ALL_OR_COMPENSATED,
     COMPENSATIONS_IN_ORDER,
-    EVERY_RUN_ENDS,
     NO_ACTION_AFTER_COMPENSATION,
     NO_EFFECT_TWICE,
     NO_HARMFUL_COMPENSATION,
@@ -28,7 +28,9 @@ from halfopen_generators.saga.protocol.promises import (
 class ChoreographyModel(CommandModel):
     """Commands, and what it means that nobody has anything left to do."""
 
-    def __init__(self, layout: Layout, commands: Iterator[Command], start: Mapping[str, int], run: Choreography) -> None:
+    def __init__(
+        self, layout: Layout, commands: Iterator[Command], start: Mapping[str, int], run: Choreography
+    ) -> None:
         super().__init__(layout, commands, start=start)
         self._endings = tuple((layout.mask_of(e), layout.bits_of(e)) for e in run.endings())
         # Any of these out, and all that has happened fits it.
@@ -126,7 +128,7 @@ class Choreography:
                     builder.variable(f"in.{event}>{step.name}", 1)
         self.resources.declare(builder)
 
-    def _handle(
+    def _handle(  # noqa: PLR0913 - a command has these parts
         self,
         kind: str,
         step: StepPlan,
@@ -198,7 +200,7 @@ class Choreography:
         if variation.refused:
             self._handle("refuse-stale", step, queue, when, {f"declined.{name}": 1}, emits=step.emits_on_refusal)
             return
-        kind = "apply" if variation.breach is None else "apply-over"
+        kind = over_another("apply", variation.breach)
         then = {f"applied.{name}": 1, **variation.then}
         self._handle(kind, step, queue, when, then, emits=step.emits, breach=variation.breach, note=variation.touch)
 
@@ -221,7 +223,7 @@ class Choreography:
         if compensation.can_be_refused:
             self._handle("decline-undo", step, queue, real, {f"undo-declined.{name}": 1})
         for variation in self.resources.undoing(step):
-            kind = "compensate" if variation.breach is None else "compensate-over"
+            kind = over_another("compensate", variation.breach)
             when, then = {**real, **variation.when}, {**handled, **variation.then}
             self._handle(kind, step, queue, when, then, emits=emits, breach=variation.breach, note=variation.touch)
         for other in self.design.dependents[name]:

@@ -50,6 +50,13 @@ class Variation:
     touch: Touch | None = None
 
 
+def over_another(kind: str, breach: Breach | None) -> str:
+    """What a transaction is called: by itself, or with the anomaly that it completes."""
+    if breach is None:
+        return kind
+    return f"{kind}-{breach.promise.removeprefix('no ').replace(' ', '-')}"
+
+
 class Resources:
     """The resources that runs of a saga share, and how each step behaves towards them."""
 

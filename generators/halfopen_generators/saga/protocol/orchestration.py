@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from halfopen.checkers.commands import CommandModel
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.builder import CRASHES, Builder
-from halfopen_generators.saga.protocol.isolation import Resources, Variation
+from halfopen_generators.saga.protocol.isolation import Resources, Variation, over_another
 from halfopen_generators.saga.protocol.promises import (
     ALL_OR_COMPENSATED,
     COMPENSATIONS_IN_ORDER,
@@ -296,7 +296,7 @@ class Run:
             self._answer("refuse-stale", step, when, {f"declined.{name}": 1}, "refused")
             return
         then = {f"applied.{name}": 1, **variation.then}
-        kind = "apply" if variation.breach is None else "apply-over"
+        kind = over_another("apply", variation.breach)
         self._answer(kind, step, when, then, "done", note=variation.touch, breach=variation.breach)
         if self.builder.exact and variation.breach is None:
             # It commits and crashes before it acknowledges, so the request comes again.
@@ -349,7 +349,7 @@ class Run:
             if builder.exact:
                 builder.command("decline-undo-again", name, when={f"undo-declined.{name}": 1}, takes=undo)
         for variation in self.resources.undoing(step):
-            kind = "compensate" if variation.breach is None else "compensate-over"
+            kind = over_another("compensate", variation.breach)
             builder.command(
                 kind, name, when={**real, **variation.when}, then={**handled, **variation.then}, takes=undo,
                 sends=answer, note=variation.touch, breach=variation.breach,

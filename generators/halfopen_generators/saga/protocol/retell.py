@@ -122,14 +122,18 @@ class Narrator:
         """What the orchestrator does in the same step: the eager commands that the event woke."""
         if not self.design.orchestrated or event.command.breaks:
             return
+        turns = [phase for phase in AT_THE_END if self._became(event, orchestration.PHASE, getattr(orchestration, phase))]
+        yield from (self._phase(event, phase) for phase in turns if phase == "COMPENSATING")
         for step in self.design.steps:
             for log, what in ((orchestration.SENT, step.action), (orchestration.UNDOING, self._undo_of(step))):
                 if self._became(event, f"log.{step.name}", log):
                     line = f"{self._lead(event.run)}->>{_id(step.service)}: {what}"
                     yield f"The orchestrator sends {what} to {step.service}.", [line]
-        for phase, text in AT_THE_END.items():
-            if self._became(event, orchestration.PHASE, getattr(orchestration, phase)):
-                yield text, [f"Note over {self._lead(event.run)}: {_plain(text)}"]
+        yield from (self._phase(event, phase) for phase in turns if phase != "COMPENSATING")
+
+    def _phase(self, event: Event, phase: str) -> tuple[str, list[str]]:
+        text = AT_THE_END[phase]
+        return text, [f"Note over {self._lead(event.run)}: {_plain(text)}"]
 
     def _undo_of(self, step: StepPlan) -> str:
         return step.compensation.action if step.compensation else ""
@@ -154,8 +158,8 @@ class Narrator:
             for run in range(self.runs):
                 name = f"orchestrator {RUN_NAMES[run]}" if self.runs > 1 else "orchestrator"
                 lines.append(f"participant {self._lead(run)} as {name}")
-        for service in dict.fromkeys(step.service for step in self.design.steps):
-            lines.append(f"participant {_id(service)} as {service}")
+        services = dict.fromkeys(step.service for step in self.design.steps)
+        lines.extend(f"participant {_id(service)} as {service}" for service in services)
         return "\n    ".join([*lines, *drawn]) + "\n"
 
 

@@ -43,13 +43,21 @@ AT_THE_END = {
 
 # What breaks a promise at a participant reads the same whoever leads.
 _COMMON = {
-    "apply-over": Telling(
-        "{service} applies {action}, although another run has changed meanwhile what this one had read.",
-        _note("{action} over a stale read"),
+    "apply-lost-update": Telling(
+        "{service} applies {action} on what this run had read; another run's change since then is lost.",
+        _note("{action} loses an update"),
     ),
-    "compensate-over": Telling(
-        "{service} applies {compensation}, although another run has meanwhile read or changed what it undoes.",
-        _note("{compensation} over another run"),
+    "apply-fuzzy-read": Telling(
+        "{service} applies {action} and reads again what this run had read before; another run has changed it.",
+        _note("{action} reads another value"),
+    ),
+    "compensate-lost-update": Telling(
+        "{service} applies {compensation} over what another run has written since: that change is lost.",
+        _note("{compensation} loses an update"),
+    ),
+    "compensate-dirty-read": Telling(
+        "{service} applies {compensation}, and another run has already read what is now undone.",
+        _note("{compensation} undoes what was read"),
     ),
 }
 
@@ -76,7 +84,9 @@ ORCHESTRATED: dict[str, Telling] = {
     ),
     "hear-done": Telling("The orchestrator hears that {action} is done.", _back("done")),
     "hear-refused": Telling("The orchestrator hears that {action} was refused.", _back("refused")),
-    "hear-done-late": Telling("A late answer to {action} arrives, and the orchestrator takes it up.", _back("done, late")),
+    "hear-done-late": Telling(
+        "A late answer to {action} arrives, and the orchestrator takes it up.", _back("done, late")
+    ),
     "hear-done-again": Telling(
         "The answer to {action} arrives again, and the orchestrator takes it for the next step's.", _back("done, again")
     ),

@@ -1,0 +1,177 @@
+"""The exploration of a designed saga: which promises hold, how each broken one comes about, who must guarantee what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from halfopen.checkers.commands import Layout
+from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Model, Path, Result, explore
+from halfopen.progress import Progress
+from halfopen.vocabulary import Explored, Outcome, Verdict
+from halfopen_generators.saga.options import SagaOptions
+from halfopen_generators.saga.plan import SagaDesign
+from halfopen_generators.saga.protocol.choreography import Choreography
+from halfopen_generators.saga.protocol.isolation import Instances, Resources
+from halfopen_generators.saga.protocol.orchestration import Run
+from halfopen_generators.saga.protocol.promises import ISOLATION_PROMISES, PROMISES, Breach
+from halfopen_generators.saga.protocol.replay import replay
+from halfopen_generators.saga.protocol.retell import Event, Narrator, Told, events_of
+from halfopen_generators.saga.spec import Guarantee
+
+
+@dataclass(frozen=True)
+class Break:
+    """One way to break one promise, with the shortest run that does it."""
+
+    breach: Breach
+    events: tuple[Event, ...]
+    told: Told
+    replayed: bool
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the exploration found."""
+
+    breaks: tuple[Break, ...]
+    # By participant and guarantee: the shortest run that goes wrong without it. Nobody needs what is not here.
+    needed: Mapping[tuple[str, Guarantee], Break]
+    verdicts: tuple[Verdict, ...]
+    complete: bool
+    # More than one run only where runs meet on a resource.
+    instances: int
+
+
+def verify(design: SagaDesign, options: SagaOptions, progress: Progress) -> Verification:
+    """Explore the whole protocol with the faults of the spec."""
+    return _Verifier(design, options, progress).run()
+
+
+class _Verifier:
+    def __init__(self, design: SagaDesign, options: SagaOptions, progress: Progress) -> None:
+        self.design = design
+        self.options = options
+        self.progress = progress
+        self.resources = Resources.of(design) if design.instances > 1 else Resources.none()
+        # Runs that share nothing can't influence each other: what holds of one holds of all.
+        self.instances = design.instances if self.resources.shared else 1
+        self.protocol = self._protocol(exact=options.exact)
+
+    def run(self) -> Verification:
+        budget = Budget(self.options.max_states, self.options.max_seconds)
+        model = self._model(self.protocol, exact=self.options.exact)
+        result = explore(model, budget=budget, progress=self.progress)
+        shortest = self._shortest(result, budget)
+        found = [(self._breach(label, path), path) for label, path in shortest.items()]
+        breaks, needed = [], {}
+        for breach, path in sorted(found, key=lambda pair: (len(pair[1].actions), pair[0].label)):
+            service = self.design.by_name[breach.step].service
+            if breach.want is not None and self._kept(breach.label):
+                if (service, breach.want) not in needed:
+                    needed[service, breach.want] = self._break(breach, path, retell_exactly=False)
+            else:
+                breaks.append(self._break(breach, path, retell_exactly=True))
+        verdicts = tuple(self._verdicts(result, breaks))
+        return Verification(tuple(breaks), needed, verdicts, result.bound is None, self.instances)
+
+    def _shortest(self, result: Result[object, object], budget: Budget) -> Mapping[str, Path[object, object]]:
+        """The shortest paths. Partial order keeps what can be reached, but may lead there by a detour."""
+        broken = [label for label in result.violations if not self._kept(label)]
+        if self.instances == 1 or self.options.exact or not broken:
+            return result.violations
+        every_order = Instances(self.protocol.model, self.instances, partial_order=False)
+        again = explore(every_order, budget=budget, progress=self.progress)
+        return {label: again.violations.get(label, path) for label, path in result.violations.items()}
+
+    def _kept(self, label: str) -> bool:
+        breach = self.protocol.breaches.get(label)
+        if breach is None or breach.want is None:
+            return False
+        return self.design.participants[self.design.by_name[breach.step].service].keeps(breach.want)
+
+    # -- models ------------------------------------------------------------------------------------------
+
+    def _protocol(self, *, exact: bool) -> Run | Choreography:
+        if self.design.orchestrated:
+            return Run(self.design, exact=exact, resources=self.resources)
+        return Choreography(self.design, exact=exact, resources=self.resources)
+
+    def _model(self, protocol: Run | Choreography, *, exact: bool, ordered: bool = True) -> Model:  # type: ignore[type-arg]
+        if self.instances == 1:
+            return protocol.model
+        # Partial order needs a graph without cycles, which exact mode does not have.
+        return Instances(protocol.model, self.instances, symmetry=ordered, partial_order=ordered and not exact)
+
+    @cached_property
+    def _exact(self) -> Model:  # type: ignore[type-arg]
+        return self._model(self._protocol(exact=True), exact=True, ordered=False)
+
+    @cached_property
+    def _exact_layout(self) -> Layout:
+        model = self._exact
+        return model.run.layout if isinstance(model, Instances) else model.layout  # type: ignore[attr-defined, no-any-return]
+
+    # -- what was found ----------------------------------------------------------------------------------
+
+    def _breach(self, label: str, path: Path[object, object]) -> Breach:
+        if label != EVERY_RUN_ENDS:
+            return self.protocol.breaches[label]
+        step, code = self._who_waits(events_of(path.actions, path.states))
+        return Breach(EVERY_RUN_ENDS, code, step)
+
+    def _who_waits(self, events: tuple[Event, ...]) -> tuple[str, str]:
+        """The step at which a stuck run stands, and the code of the fault."""
+        happened = [event.command for event in events]
+        for kind, code in (("decline-undo", "SAG13"), ("abandon", "SAG03"), ("refuse", "SAG11")):
+            for command in happened:
+                if command.kind == kind and (kind != "refuse" or not self.design.orchestrated):
+                    return command.subject, code
+                step = self.design.by_name.get(command.subject)
+                if kind == "abandon" and command.kind == "refuse" and step and step.kind == "retriable":
+                    return command.subject, code
+        last = happened[-1].subject if happened else self.design.steps[0].name
+        return last, "SAG09"
+
+    def _break(self, breach: Breach, path: Path[object, object], *, retell_exactly: bool) -> Break:
+        layout, replayed = self.protocol.model.layout, self.options.exact
+        if retell_exactly and not self.options.exact:
+            exact = replay(path, self._exact)
+            if exact is not None:
+                path, layout, replayed = exact, self._exact_layout, True
+        events = events_of(path.actions, path.states)
+        narrator = Narrator(self.design, layout, runs=self.instances)
+        return Break(breach, events, narrator.tell(events, self._closing(breach, events)), replayed)
+
+    def _closing(self, breach: Breach, events: tuple[Event, ...]) -> str:
+        if events and events[-1].command.breaks:
+            return ""
+        if breach.promise != EVERY_RUN_ENDS:
+            return "Nobody has anything left to do, and the effects that stand are not what the events that are out say."
+        step = self.design.by_name[breach.step]
+        if not self.design.orchestrated:
+            return f"Nobody has anything left to do, and the run has not ended: it stands at {step.name}."
+        return f"From here no end can be reached: the run stands at {step.name} for ever."
+
+    def _verdicts(self, result: Result[object, object], breaks: list[Break]) -> Iterator[Verdict]:
+        """One per promise. What lies beyond a broken promise was not explored, so nothing is said to hold there."""
+        explored = result.explored
+        beyond: Explored = explored
+        if breaks and explored.bound is None:
+            beyond = replace_bound(explored, "nothing is explored beyond a broken promise")
+        promises = PROMISES if self.instances == 1 else (*PROMISES, *ISOLATION_PROMISES)
+        for promise in promises:
+            first = next((found for found in breaks if found.breach.promise == promise), None)
+            if first is not None:
+                yield Verdict(
+                    property=promise, outcome=Outcome.VIOLATED, path=first.told.sentences, explored=explored
+                )
+            else:
+                outcome = Outcome.HOLDS if beyond.bound is None else Outcome.INCOMPLETE
+                yield Verdict(property=promise, outcome=outcome, explored=beyond)
+
+
+def replace_bound(explored: Explored, bound: str) -> Explored:
+    """The same counts, with the reason why they are not all."""
+    return explored.model_copy(update={"bound": bound})
