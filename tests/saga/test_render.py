@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 from halfopen_generators.saga import render as rendering
 from halfopen_generators.saga.design import design
+from halfopen_generators.saga.options import SagaOptions, Target
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.render import TARGETS, render
 from halfopen_generators.saga.scenario import Scenario, scenarios
@@ -81,10 +83,14 @@ def digest(style: str) -> str:
     return "\n".join(f"{path}\n{text}" for path, text in sorted(answer(style).items()))
 
 
+def test_what_can_be_asked_for_can_be_rendered() -> None:
+    assert tuple(TARGETS) == get_args(Target)
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_target_gives_code_beside_the_pages(name: str) -> None:
     style = "orchestration" if TARGETS[name].orchestrated else "choreography"
-    found = render(designed(style), Judged("Said."), SimpleNamespace(target=name))
+    found = render(designed(style), Judged("Said."), SagaOptions(target=name))
     paths = [artifact.path for artifact in found]
     assert len(paths) == len(set(paths))
     assert set(PAGES) < set(paths)
@@ -104,7 +110,7 @@ def test_the_first_target_of_the_style_is_taken_where_none_is_asked_for(style: s
 )
 def test_a_target_that_cannot_say_the_style_is_refused_with_those_that_can(style: str, asked: str, legal: str) -> None:
     with pytest.raises(BadInput, match=rf"{asked} does not run a saga by {style}\. Legal: {legal}, "):
-        render(designed(style), Judged("Said."), SimpleNamespace(target=asked))
+        render(designed(style), Judged("Said."), SagaOptions(target=asked))
 
 
 def test_counterexamples_reach_the_target_after_the_failure_table(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +123,6 @@ def test_counterexamples_reach_the_target_after_the_failure_table(monkeypatch: p
     found = designed("orchestration")
     shown = Scenario("counterexample-1", "It came late.", (), None, "cancelled", (), (), breaks="SAG06")
     monkeypatch.setattr(rendering, "_module", lambda name: SimpleNamespace(name=name, artifacts=artifacts))
-    rendered = render(found, Judged("Said.", details=(shown,)), SimpleNamespace(target="temporal"))
+    rendered = render(found, Judged("Said.", details=(shown,)), SagaOptions(target="temporal"))
     assert tuple(seen) == (*scenarios(found), shown)
     assert "checkout.py" in {artifact.path for artifact in rendered}

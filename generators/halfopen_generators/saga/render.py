@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from halfopen.registry import Judged
 from halfopen.source import BadInput, Problem
@@ -12,6 +12,7 @@ from halfopen.templates import kebab
 from halfopen.vocabulary import Artifact
 from halfopen_generators.saga import contracts, pages, tables
 from halfopen_generators.saga.checked_spec import checked_spec
+from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
 
 _TARGETS = "halfopen_generators.saga.targets"
@@ -36,15 +37,7 @@ TARGETS = {
 }
 
 
-class Wanted(Protocol):
-    """What rendering needs of the caller's options."""
-
-    @property
-    def target(self) -> str | None:
-        """The name of a target; None for the first that fits the style."""
-
-
-def render(design: SagaDesign, judged: Judged, options: Wanted) -> tuple[Artifact, ...]:
+def render(design: SagaDesign, judged: Judged, options: SagaOptions) -> tuple[Artifact, ...]:
     """Every file of the answer.
 
     Raises:
