@@ -24,7 +24,7 @@ Location = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
 MAX_BYTES = 1_048_576
-WHOLE = "(whole file)"
+WHOLE = "whole file"
 _PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 

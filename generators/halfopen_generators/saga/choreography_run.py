@@ -6,7 +6,7 @@ says which property a schedule breaks. It explores nothing: the checker does tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -63,18 +63,6 @@ def handlers(design: SagaDesign) -> dict[Handler, tuple[str, ...]]:
     return found
 
 
-def sources(design: SagaDesign) -> tuple[str, ...]:
-    """The events that start a run: those that an action consumes and no participant emits."""
-    emitted = {event for step in design.steps for event in _emitted(step)}
-    consumed = [event for step in design.steps for event in step.consumes if event not in emitted]
-    return tuple(dict.fromkeys(consumed))
-
-
-def _emitted(step: StepPlan) -> Iterator[str]:
-    undone = step.compensation.emits if step.compensation else None
-    yield from (event for event in (step.emits, step.emits_on_refusal, undone) if event)
-
-
 class Run:
     """The state of a run: events that are out, who has yet to hear them, and every effect so far.
 
@@ -89,9 +77,10 @@ class Run:
         self.waiting: list[tuple[str, Handler]] = []
         self.effects: list[Handler] = []
         self.harm: list[str] = []  # compensations of what never ran
+        self.too_early: list[tuple[str, str]] = []  # undone while the other, which came after it, stood
+        self.way_back: list[str] = []  # undone behind the pivot's back
         self.history: list[Heard] = []
-        for event in sources(design):
-            self._publish(event)
+        self._publish(design.trigger)
 
     def hear(self, heard: Heard) -> None:
         """Let that handler hear that event. The event must be out.
@@ -133,10 +122,12 @@ class Run:
         state.events.add(heard.event)
         if state.events < set(step.consumes) or (state.acted != "no" and keeps("deduplicates")):
             return None, False
-        too_late = state.undone and keeps("refuses_late_actions")
+        if state.undone and keeps("refuses_late_actions"):
+            # Nothing is said either: the event of its compensation has told everybody already.
+            return None, False
         if heard.fate == "refused" and step.kind == "retriable":
             return None, True
-        if heard.fate == "refused" or too_late:
+        if heard.fate == "refused":
             state.acted = "done" if state.acted == "done" else "refused"
             return step.emits_on_refusal, False
         state.acted = "done"
@@ -153,11 +144,24 @@ class Run:
             return None, True
         state.undone = True
         if state.acted == "done":
+            self._note_order(step)
             self.effects.append(heard.handler)
         elif not keeps("accepts_empty_compensation"):
             self.effects.append(heard.handler)
             self.harm.append(step.name)
         return compensation.emits, False
+
+    def _note_order(self, step: StepPlan) -> None:
+        """Note what must not stand any more when this step is undone."""
+        standing = self.standing()
+        self.too_early += [
+            (step.name, other)
+            for other in self.design.dependents[step.name]
+            if other in standing and self.design.by_name[other].compensation is not None
+        ]
+        pivot = self.design.pivot
+        if pivot is not None and pivot is not step and pivot.name in standing:
+            self.way_back.append(step.name)
 
     def _publish(self, event: str) -> None:
         if event not in self.out:
@@ -183,7 +187,7 @@ class Run:
         return tuple(
             step.name
             for step in self.design.steps
-            if not step.read_only and self.count(step.name, "action") > self.count(step.name, "compensation")
+            if not step.read_only and self.count(step.name, "action") and not self.count(step.name, "compensation")
         )
 
     def undone(self) -> tuple[str, ...]:

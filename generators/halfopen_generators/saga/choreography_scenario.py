@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 from halfopen.templates import kebab
-from halfopen_generators.saga.choreography_run import Handler, Hearing, Heard, Run
+from halfopen_generators.saga.choreography_run import Handler, Heard, Hearing, Run
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.spec import Ending
 
@@ -106,20 +105,30 @@ def _must_undo(design: SagaDesign, run: Run) -> tuple[str, ...]:
 
 def _broken(design: SagaDesign, run: Run, expected: ChoreographyScenario) -> str | None:
     """The code of the property that this run breaks; None if all hold."""
-    twice = [handler for handler in set(run.effects) if run.effects.count(handler) > 1]
+    twice = {handler for handler in run.effects if run.effects.count(handler) > 1 and _harms(design, handler)}
     if twice:
-        return "SAG07"
+        return "SAG07" if any(handler.request == "action" for handler in twice) else "SAG04"
     if run.harm:
-        return "SAG05"
+        return "SAG18"
     if any(_after_its_compensation(run, step) for step in design.steps):
         return "SAG06"
+    if run.way_back:
+        return "SAG02"
+    if run.too_early:
+        return "SAG08"
     if run.outcome is None:
         return _hung(design, run, expected)
     if run.outcome != expected.outcome or run.standing() != expected.standing:
         return "SAG11"
-    if any(one in design.ancestors[other] for one, other in combinations(run.undone(), 2)):
-        return "SAG08"
     return None
+
+
+def _harms(design: SagaDesign, handler: Handler) -> bool:
+    """Whether applying that twice does harm."""
+    step = design.by_name[handler.step]
+    if handler.request == "action" or step.compensation is None:
+        return not step.idempotent and not step.read_only
+    return not step.compensation.idempotent
 
 
 def _after_its_compensation(run: Run, step: StepPlan) -> bool:

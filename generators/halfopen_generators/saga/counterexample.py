@@ -96,6 +96,11 @@ def _is_out(design: SagaDesign, published: str, events: tuple[Event, ...], until
     for event in events[: events.index(until)]:
         step, kind = design.by_name[event.command.subject], event.command.kind.removeprefix("crash-after-")
         undone = step.compensation.emits if step.compensation else None
-        emitted = {"apply": step.emits, "refuse": step.emits_on_refusal, "compensate": undone, "compensate-empty": undone}
+        emitted = {
+            "apply": step.emits,
+            "refuse": step.emits_on_refusal,
+            "compensate": undone,
+            "compensate-empty": undone,
+        }
         out.add(emitted.get(kind) or "")
     return published in out

@@ -8,7 +8,7 @@ from halfopen.registry import Options
 from halfopen.source import Source
 from halfopen.templates import pascal, words
 from halfopen.vocabulary import Decision
-from halfopen_generators.saga import events, kinds
+from halfopen_generators.saga import contracts, events, kinds
 from halfopen_generators.saga.plan import (
     GUARANTEES,
     CompensationPlan,
@@ -47,7 +47,7 @@ def design(spec: SagaSpec, source: Source, options: Options) -> SagaDesign:
         _step(position, *by_name[name], inferred[name], dependency[name], style, decided)
         for position, name in enumerate(names)
     )
-    return SagaDesign(
+    designed = SagaDesign(
         name=spec.saga,
         description=spec.description,
         trigger=_trigger(spec, steps, decided),
@@ -61,6 +61,8 @@ def design(spec: SagaSpec, source: Source, options: Options) -> SagaDesign:
         instances=spec.instances,
         decisions=tuple(decided),
     )
+    contracts.problems(designed, source)
+    return designed
 
 
 def _style(spec: SagaSpec, decided: list[Decision]) -> Style:

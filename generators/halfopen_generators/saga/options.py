@@ -23,6 +23,4 @@ class SagaOptions(Options):
         description="Count every copy of every message, within the bounds of `faults`, instead of allowing any number.",
     )
     max_states: int = Field(default=2_000_000, ge=1, description="States to explore before the answer is incomplete.")
-    max_seconds: float = Field(
-        default=120.0, gt=0, description="Seconds to explore before the answer is incomplete."
-    )
+    max_seconds: float = Field(default=120.0, gt=0, description="Seconds to explore before the answer is incomplete.")

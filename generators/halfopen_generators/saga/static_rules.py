@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from halfopen.source import Source
+from halfopen.source import WHOLE, spell
 from halfopen.vocabulary import Certainty, Evidence, Finding, Severity
 from halfopen_generators.saga.codes import CODES
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.policy import policy
 
 
-def static_findings(design: SagaDesign, source: Source) -> tuple[Finding, ...]:
+def static_findings(design: SagaDesign) -> tuple[Finding, ...]:
     """All of them, by code and then by place."""
-    found = [finding for rule in RULES for finding in rule(design, source)]
+    found = [finding for rule in RULES for finding in rule(design)]
     return tuple(sorted(found, key=lambda finding: finding.code))
 
 
-def finding(  # noqa: PLR0913 - a finding has these parts
+def finding(
     code: str,
     message: str,
     fix: str,
@@ -34,7 +34,12 @@ def finding(  # noqa: PLR0913 - a finding has these parts
     )  # fmt: skip
 
 
-def missing_compensation(design: SagaDesign, source: Source) -> Iterator[Finding]:
+def at(*location: str | int) -> Evidence:
+    """A place in the spec; the file and line are added where the file is known."""
+    return Evidence(path=spell(location) or WHOLE)
+
+
+def missing_compensation(design: SagaDesign) -> Iterator[Finding]:
     """SAG01: a step that a later failure has to undo, and nothing undoes it."""
     for step in design.steps:
         if step.kind != "compensatable" or step.compensation or step.read_only or not _can_turn_back(design, step):
@@ -44,7 +49,7 @@ def missing_compensation(design: SagaDesign, source: Source) -> Iterator[Finding
             f"Nothing undoes {step.action} if a later step fails.",
             f"Name what undoes it (`compensation: ...`), say `read_only: true` if it changes nothing, or move "
             f"{step.name} behind the pivot.",
-            source.evidence("steps", step.spec_index),
+            at("steps", step.spec_index),
         )
 
 
@@ -57,7 +62,7 @@ def _can_turn_back(design: SagaDesign, step: StepPlan) -> bool:
     )
 
 
-def order_of_kinds(design: SagaDesign, source: Source) -> Iterator[Finding]:
+def order_of_kinds(design: SagaDesign) -> Iterator[Finding]:
     """SAG02: several pivots, or a step that may have to be undone and is not before the pivot."""
     pivots = [step for step in design.steps if step.kind == "pivot"]
     if len(pivots) > 1:
@@ -67,7 +72,7 @@ def order_of_kinds(design: SagaDesign, source: Source) -> Iterator[Finding]:
             f"{names} are all pivots; a saga has one point of no return.",
             "Keep the last of them that can fail as the pivot; give the others a compensation, or make them retriable "
             "and move them behind it.",
-            *(source.evidence("steps", step.spec_index, "kind") for step in pivots),
+            *(at("steps", step.spec_index, "kind") for step in pivots),
         )
         return
     for pivot in pivots:
@@ -80,11 +85,11 @@ def order_of_kinds(design: SagaDesign, source: Source) -> Iterator[Finding]:
                 f"{step.name} stands {where} the pivot {pivot.name} and is compensatable: should it fail once "
                 f"{pivot.name} is through, there is no way back.",
                 f"Let {pivot.name} come after {step.name} (`after`), or make {step.name} retriable.",
-                source.evidence("steps", step.spec_index),
+                at("steps", step.spec_index),
             )
 
 
-def retriable_steps(design: SagaDesign, source: Source) -> Iterator[Finding]:
+def retriable_steps(design: SagaDesign) -> Iterator[Finding]:
     """SAG03: a step behind the pivot that may not go through."""
     for step in design.steps:
         if step.kind != "retriable":
@@ -94,7 +99,7 @@ def retriable_steps(design: SagaDesign, source: Source) -> Iterator[Finding]:
                 "SAG03",
                 f"{step.name} comes behind the pivot and may be refused: then the saga can go neither on nor back.",
                 f"Check what {step.action} may refuse before the pivot, and let {step.name} only carry it out.",
-                source.evidence("steps", step.spec_index, "can_be_refused"),
+                at("steps", step.spec_index, "can_be_refused"),
             )
         if step.retry.attempts is not None and design.orchestrated:
             yield finding(
@@ -102,11 +107,11 @@ def retriable_steps(design: SagaDesign, source: Source) -> Iterator[Finding]:
                 f"{step.name} comes behind the pivot and is given up after {step.retry.attempts} attempts: then the "
                 "saga can go neither on nor back.",
                 "Leave out `retry.attempts`: behind the pivot a step is repeated until it succeeds.",
-                source.evidence("steps", step.spec_index, "retry", "attempts"),
+                at("steps", step.spec_index, "retry", "attempts"),
             )
 
 
-def refusable_compensation(design: SagaDesign, source: Source) -> Iterator[Finding]:
+def refusable_compensation(design: SagaDesign) -> Iterator[Finding]:
     """SAG13: undoing that a business rule may forbid."""
     for step in design.steps:
         if step.compensation is not None and step.compensation.can_be_refused:
@@ -115,11 +120,11 @@ def refusable_compensation(design: SagaDesign, source: Source) -> Iterator[Findi
                 f"{step.compensation.action} may be refused; then {step.action} can be neither kept nor undone.",
                 "Make the compensation one that always succeeds (record a credit, hand it to a person), or let "
                 f"{step.name} reserve first and commit behind the pivot.",
-                source.evidence("steps", step.spec_index, "compensation", "can_be_refused"),
+                at("steps", step.spec_index, "compensation", "can_be_refused"),
             )
 
 
-def no_deadline(design: SagaDesign, source: Source) -> Iterator[Finding]:
+def no_deadline(design: SagaDesign) -> Iterator[Finding]:
     """SAG14: nobody notices a run that takes too long."""
     if design.deadline is None:
         yield finding(
@@ -127,12 +132,12 @@ def no_deadline(design: SagaDesign, source: Source) -> Iterator[Finding]:
             "No deadline: a run that waits for a participant waits unnoticed.",
             "Say how long a run may take (`deadline: 30s`); before the pivot it turns back, behind it a person is "
             "called.",
-            source.evidence(),
+            at(),
             severity=Severity.WARNING,
         )
 
 
-def irreversible_before_pivot(design: SagaDesign, source: Source) -> Iterator[Finding]:
+def irreversible_before_pivot(design: SagaDesign) -> Iterator[Finding]:
     """SAG15: an effect that nothing takes back, at a step that may have to be undone."""
     for step in design.steps:
         if step.irreversible and step.kind == "compensatable":
@@ -140,11 +145,11 @@ def irreversible_before_pivot(design: SagaDesign, source: Source) -> Iterator[Fi
                 "SAG15",
                 f"{step.action} can't be taken back, and {step.name} may have to be undone.",
                 f"Move {step.name} behind the pivot.",
-                source.evidence("steps", step.spec_index, "irreversible"),
+                at("steps", step.spec_index, "irreversible"),
             )
 
 
-def too_wide(design: SagaDesign, source: Source) -> Iterator[Finding]:
+def too_wide(design: SagaDesign) -> Iterator[Finding]:
     """SAG16: more choreographed steps than people can follow."""
     most = policy().choreography.most_steps
     if design.style == "choreography" and len(design.steps) > most.value:
@@ -152,13 +157,13 @@ def too_wide(design: SagaDesign, source: Source) -> Iterator[Finding]:
             "SAG16",
             f"{len(design.steps)} choreographed steps; past {most.value} nobody sees the flow. {most.source}",
             "Use `style: orchestration`, or split the saga.",
-            source.evidence("style"),
+            at("style"),
             severity=Severity.WARNING,
             certainty=Certainty.HEURISTIC,
         )
 
 
-def unhandled_refusal(design: SagaDesign, source: Source) -> Iterator[Finding]:
+def unhandled_refusal(design: SagaDesign) -> Iterator[Finding]:
     """SAG11: a refusal that nobody hears of, or whose event leads nowhere."""
     if design.orchestrated:
         return
@@ -172,14 +177,14 @@ def unhandled_refusal(design: SagaDesign, source: Source) -> Iterator[Finding]:
                 "SAG11",
                 f"{step.name} may be refused and says so to nobody: what came before it is never undone.",
                 "Name the event (`emits_on_refusal`), and let the steps before it compensate on it.",
-                source.evidence("steps", step.spec_index, "can_be_refused"),
+                at("steps", step.spec_index, "can_be_refused"),
             )
         elif event not in consumed and event not in design.ends:
             yield finding(
                 "SAG11",
                 f"{event} says that {step.name} was refused, and nobody consumes it.",
                 f"Let the steps before {step.name} compensate on {event}, or list it under `ends`.",
-                source.evidence("steps", step.spec_index, "emits_on_refusal"),
+                at("steps", step.spec_index, "emits_on_refusal"),
             )
 
 
@@ -187,7 +192,7 @@ def _undo_events(step: StepPlan) -> tuple[str, ...]:
     return step.compensation.consumes if step.compensation else ()
 
 
-def loose_events(design: SagaDesign, source: Source) -> Iterator[Finding]:
+def loose_events(design: SagaDesign) -> Iterator[Finding]:
     """SAG19: an event that nobody produces, or that nobody consumes though it ends nothing."""
     if design.orchestrated:
         return
@@ -201,7 +206,7 @@ def loose_events(design: SagaDesign, source: Source) -> Iterator[Finding]:
                     "SAG19",
                     f"{step.name} waits for {event}, which nobody produces.",
                     f"Name the step that emits {event}, or make it the `trigger`.",
-                    source.evidence(*place, "consumes"),
+                    at(*place, "consumes"),
                 )
         for event in _undo_events(step):
             if event not in produced:
@@ -209,7 +214,7 @@ def loose_events(design: SagaDesign, source: Source) -> Iterator[Finding]:
                     "SAG19",
                     f"The compensation of {step.name} waits for {event}, which nobody produces.",
                     f"Name the step that emits {event}.",
-                    source.evidence(*place, "compensation", "consumes"),
+                    at(*place, "compensation", "consumes"),
                 )
         for event in _produced(step):
             if event not in consumed and event not in design.ends and event != step.emits_on_refusal:
@@ -217,7 +222,7 @@ def loose_events(design: SagaDesign, source: Source) -> Iterator[Finding]:
                     "SAG19",
                     f"{step.name} publishes {event}; nobody consumes it, and it ends no run.",
                     f"Let a step consume {event}, list it under `ends`, or leave it out.",
-                    source.evidence(*place, "emits"),
+                    at(*place, "emits"),
                     severity=Severity.WARNING,
                 )
 
@@ -227,7 +232,7 @@ def _produced(step: StepPlan) -> Iterator[str]:
     yield from filter(None, (step.emits, step.emits_on_refusal, undone))
 
 
-def event_cycle(design: SagaDesign, source: Source) -> Iterator[Finding]:
+def event_cycle(design: SagaDesign) -> Iterator[Finding]:
     """SAG20: events that lead back to themselves."""
     if design.orchestrated:
         return
@@ -246,15 +251,15 @@ def event_cycle(design: SagaDesign, source: Source) -> Iterator[Finding]:
             "SAG20",
             f"Events lead back to themselves: {' -> '.join(circle)}. Each round is a new message, so nothing ends it.",
             "Break the circle: let one of these steps consume another event.",
-            source.evidence("steps", step.spec_index),
+            at("steps", step.spec_index),
         )
 
 
-def countermeasures(design: SagaDesign, source: Source) -> Iterator[Finding]:
+def countermeasures(design: SagaDesign) -> Iterator[Finding]:
     """SAG12: countermeasures that can't be checked, or that are in vain."""
     for step in design.steps:
         for resource, measure in step.countermeasures.items():
-            place = source.evidence("steps", step.spec_index, "countermeasures", resource)
+            place = at("steps", step.spec_index, "countermeasures", resource)
             if measure == "by-value":
                 yield finding(
                     "SAG12",
@@ -276,7 +281,7 @@ def countermeasures(design: SagaDesign, source: Source) -> Iterator[Finding]:
                 )
 
 
-RULES: tuple[Callable[[SagaDesign, Source], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[SagaDesign], Iterator[Finding]], ...] = (
     missing_compensation,
     order_of_kinds,
     retriable_steps,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from halfopen.checkers.commands import Layout
 from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Model, Path, Result, explore
@@ -76,7 +77,7 @@ class _Verifier:
         verdicts = tuple(self._verdicts(result, breaks))
         return Verification(tuple(breaks), needed, verdicts, result.bound is None, self.instances)
 
-    def _shortest(self, result: Result[object, object], budget: Budget) -> Mapping[str, Path[object, object]]:
+    def _shortest(self, result: Result[Any, Any], budget: Budget) -> Mapping[str, Path[Any, Any]]:
         """The shortest paths. Partial order keeps what can be reached, but may lead there by a detour."""
         broken = [label for label in result.violations if not self._kept(label)]
         if self.instances == 1 or self.options.exact or not broken:
@@ -98,24 +99,25 @@ class _Verifier:
             return Run(self.design, exact=exact, resources=self.resources)
         return Choreography(self.design, exact=exact, resources=self.resources)
 
-    def _model(self, protocol: Run | Choreography, *, exact: bool, ordered: bool = True) -> Model:  # type: ignore[type-arg]
+    def _model(self, protocol: Run | Choreography, *, exact: bool, ordered: bool = True) -> Model[Any, Any]:
         if self.instances == 1:
             return protocol.model
         # Partial order needs a graph without cycles, which exact mode does not have.
         return Instances(protocol.model, self.instances, symmetry=ordered, partial_order=ordered and not exact)
 
     @cached_property
-    def _exact(self) -> Model:  # type: ignore[type-arg]
+    def _exact(self) -> Model[Any, Any]:
         return self._model(self._protocol(exact=True), exact=True, ordered=False)
 
     @cached_property
     def _exact_layout(self) -> Layout:
-        model = self._exact
-        return model.run.layout if isinstance(model, Instances) else model.layout  # type: ignore[attr-defined, no-any-return]
+        model: Any = self._exact
+        found: Layout = model.run.layout if isinstance(model, Instances) else model.layout
+        return found
 
     # -- what was found ----------------------------------------------------------------------------------
 
-    def _breach(self, label: str, path: Path[object, object]) -> Breach:
+    def _breach(self, label: str, path: Path[Any, Any]) -> Breach:
         if label != EVERY_RUN_ENDS:
             return self.protocol.breaches[label]
         step, code = self._who_waits(events_of(path.actions, path.states))
@@ -134,7 +136,7 @@ class _Verifier:
         last = happened[-1].subject if happened else self.design.steps[0].name
         return last, "SAG09"
 
-    def _break(self, breach: Breach, path: Path[object, object], *, retell_exactly: bool) -> Break:
+    def _break(self, breach: Breach, path: Path[Any, Any], *, retell_exactly: bool) -> Break:
         layout, replayed = self.protocol.model.layout, self.options.exact
         if retell_exactly and not self.options.exact:
             exact = replay(path, self._exact)
@@ -148,13 +150,15 @@ class _Verifier:
         if events and events[-1].command.breaks:
             return ""
         if breach.promise != EVERY_RUN_ENDS:
-            return "Nobody has anything left to do, and the effects that stand are not what the events that are out say."
+            return (
+                "Nobody has anything left to do, and what stands is not what the events that are out say."
+            )
         step = self.design.by_name[breach.step]
         if not self.design.orchestrated:
             return f"Nobody has anything left to do, and the run has not ended: it stands at {step.name}."
         return f"From here no end can be reached: the run stands at {step.name} for ever."
 
-    def _verdicts(self, result: Result[object, object], breaks: list[Break]) -> Iterator[Verdict]:
+    def _verdicts(self, result: Result[Any, Any], breaks: list[Break]) -> Iterator[Verdict]:
         """One per promise. What lies beyond a broken promise was not explored, so nothing is said to hold there."""
         explored = result.explored
         beyond: Explored = explored
@@ -164,9 +168,7 @@ class _Verifier:
         for promise in promises:
             first = next((found for found in breaks if found.breach.promise == promise), None)
             if first is not None:
-                yield Verdict(
-                    property=promise, outcome=Outcome.VIOLATED, path=first.told.sentences, explored=explored
-                )
+                yield Verdict(property=promise, outcome=Outcome.VIOLATED, path=first.told.sentences, explored=explored)
             else:
                 outcome = Outcome.HOLDS if beyond.bound is None else Outcome.INCOMPLETE
                 yield Verdict(property=promise, outcome=outcome, explored=beyond)

@@ -117,9 +117,7 @@ class Choreography:
                 for queue in self._queues(event):
                     builder.message(queue, copies=2)
                     subject = queue.split(">")[1].lstrip("~")
-                    builder.command(
-                        f"duplicate {event}", subject, keeps=queue, sends=[queue], spends=DUPLICATED
-                    )
+                    builder.command(f"duplicate {event}", subject, keeps=queue, sends=[queue], spends=DUPLICATED)
         for step in self.design.steps:
             for bit in ("applied", "undone", "declined", "undo-declined"):
                 builder.variable(f"{bit}.{step.name}", 1)

@@ -7,6 +7,7 @@ what the growing network never shows: send again, lose, double, crash. What come
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from halfopen.checkers.commands import Command
 from halfopen.checkers.explore import Budget, Model, Path, explore
@@ -23,20 +24,20 @@ _UNSEEN = {
 }  # fmt: skip
 
 
-class _Follow(Model[tuple[object, int], object]):
+class _Follow(Model[tuple[Any, int], Any]):
     """The exact model, held to a run: a state is an exact state and how much of the run is behind it."""
 
     FOUND = "the run can't happen"
 
-    def __init__(self, exact: Model[object, object], wanted: Sequence[tuple[int, str, str]]) -> None:
+    def __init__(self, exact: Model[Any, Any], wanted: Sequence[tuple[int, str, str]]) -> None:
         self.exact = exact
         self.wanted = tuple(wanted)
         self.always = {self.FOUND: lambda state: state[1] < len(self.wanted)}
 
-    def initial(self) -> Iterable[tuple[object, int]]:
+    def initial(self) -> Iterable[tuple[Any, int]]:
         return [(state, 0) for state in self.exact.initial()]
 
-    def steps(self, state: tuple[object, int]) -> Iterator[tuple[object, tuple[object, int]]]:
+    def steps(self, state: tuple[Any, int]) -> Iterator[tuple[Any, tuple[Any, int]]]:
         here, behind = state
         for action, successor in self.exact.steps(here):
             run, command = action if isinstance(action, tuple) else (0, action)
@@ -51,7 +52,7 @@ def _key(run: int, command: Command) -> tuple[int, str, str]:
     return run, _SAME.get(kind, kind), command.subject
 
 
-def replay(path: Path[object, object], exact: Model[object, object]) -> Path[object, object] | None:
+def replay(path: Path[Any, Any], exact: Model[Any, Any]) -> Path[Any, Any] | None:
     """The shortest exact run with the same events in the same order; None if none was found within bounds."""
     wanted = [_key(*(action if isinstance(action, tuple) else (0, action))) for action in path.actions]
     if not wanted:

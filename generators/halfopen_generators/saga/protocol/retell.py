@@ -122,7 +122,9 @@ class Narrator:
         """What the orchestrator does in the same step: the eager commands that the event woke."""
         if not self.design.orchestrated or event.command.breaks:
             return
-        turns = [phase for phase in AT_THE_END if self._became(event, orchestration.PHASE, getattr(orchestration, phase))]
+        turns = [
+            phase for phase in AT_THE_END if self._became(event, orchestration.PHASE, getattr(orchestration, phase))
+        ]
         yield from (self._phase(event, phase) for phase in turns if phase == "COMPENSATING")
         for step in self.design.steps:
             for log, what in ((orchestration.SENT, step.action), (orchestration.UNDOING, self._undo_of(step))):

@@ -1,0 +1,182 @@
+"""What is wrong with a designed saga: the static rules, the exploration, the contracts; as findings and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+
+from halfopen.progress import Progress
+from halfopen.registry import Judged
+from halfopen.vocabulary import (
+    Check,
+    Counterexample,
+    Evidence,
+    Finding,
+    Obligation,
+    Outcome,
+    Severity,
+    Status,
+    Verdict,
+)
+from halfopen_generators.saga import contracts
+from halfopen_generators.saga.counterexample import scenario
+from halfopen_generators.saga.options import SagaOptions
+from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
+from halfopen_generators.saga.protocol.promises import Breach
+from halfopen_generators.saga.static_rules import at, finding, static_findings
+from halfopen_generators.saga.verify import Break, Verification, verify
+
+# What to do about a broken promise, by code. {service}, {action}, {compensation} and {resource} are the step's.
+FIXES = {
+    "SAG01": "Give {step} a compensation, or move it behind the pivot.",
+    "SAG02": "Let the pivot come after {step} (`after`), or make {step} retriable.",
+    "SAG03": "Behind the pivot a step has to go through: leave out `can_be_refused` and `retry.attempts` at {step}.",
+    "SAG04": "Have {service} remember the keys of requests (`deduplicates`), or make {compensation} idempotent.",
+    "SAG05": "Give {step} a compensation for the outcome that nobody knows, or leave out `retry.attempts`, so that it "
+    "is asked again until it answers.",
+    "SAG06": "Have {service} refuse an action whose compensation it has handled (`refuses_late_actions`: a tombstone "
+    "by idempotency key), or let {step} wait for its answer (no `retry.attempts`), behind all that can fail.",
+    "SAG07": "Have {service} remember the keys of requests and give the first answer again (`deduplicates`).",
+    "SAG08": "Let {compensation} wait until what came after {step} is undone: consume the event that says so.",
+    "SAG09": "Give every way out of {step} a way on: a reply, a timeout or an event that somebody consumes.",
+    "SAG10": "Have {service} write its event in the transaction that changes its state (`publishes_atomically`: an "
+    "outbox).",
+    "SAG11": "Let every step whose effect stands compensate on the event that says {step} failed.",
+    "SAG12": "Keep the runs apart on {resource}: `countermeasures: {{{resource}: semantic-lock}}` at every step that "
+    "touches it, or another countermeasure that fits.",
+    "SAG13": "Make {compensation} one that can't be refused.",
+    "SAG18": "Have {service} answer a compensation of what never ran, and change nothing "
+    "(`accepts_empty_compensation`).",
+}
+
+
+def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judged:
+    """Everything that can say no to the design, asked."""
+    verification = verify(design, options, progress)
+    explored = tuple(_finding(design, broken) for broken in _one_of_each(verification.breaks))
+    findings = tuple(sorted(_merged(static_findings(design), explored), key=_gravest_first))
+    checks = (_exploration(design, options, verification), *contracts.checks(design))
+    scenarios = (scenario(design, broken) for broken in _one_of_each(verification.breaks))
+    return Judged(
+        summary=_summary(design, findings, verification.verdicts),
+        findings=findings,
+        obligations=tuple(_obligations(design, verification)),
+        checks=checks,
+        verdicts=verification.verdicts,
+        details=tuple(found for found in scenarios if found is not None),
+    )
+
+
+def _gravest_first(found: Finding) -> tuple[int, str, str]:
+    return -found.severity.rank, found.code, found.evidence[0].path
+
+
+def _one_of_each(breaks: Iterable[Break]) -> tuple[Break, ...]:
+    """The shortest break for each fault: code, step and resource."""
+    found: dict[tuple[str, str, str | None, str], Break] = {}
+    for broken in breaks:
+        breach = broken.breach
+        # Isolation has three promises behind one code; each is a fault of its own.
+        promise = breach.promise if breach.resource else ""
+        found.setdefault((breach.code, breach.step, breach.resource, promise), broken)
+    return tuple(found.values())
+
+
+def _merged(static: Iterable[Finding], explored: tuple[Finding, ...]) -> Iterator[Finding]:
+    """All findings; where a rule and the exploration say the same, the rule's words with the run that shows it."""
+    shown: set[int] = set()
+    for known in static:
+        step = known.evidence[0].path.split(".")[0]
+        same = [n for n, other in enumerate(explored) if _same(known, other, step)]
+        shown.update(same)
+        run = explored[same[0]].counterexample if same else None
+        yield known if run is None else known.model_copy(update={"counterexample": run})
+    yield from (found for number, found in enumerate(explored) if number not in shown)
+
+
+def _same(known: Finding, other: Finding, step: str) -> bool:
+    return known.code == other.code and other.evidence[0].path.split(".")[0] == step and known.code != "SAG12"
+
+
+def _finding(design: SagaDesign, broken: Break) -> Finding:
+    breach, step = broken.breach, design.by_name[broken.breach.step]
+    told = Counterexample(sentences=broken.told.sentences, diagram=broken.told.diagram, replayed=broken.replayed)
+    words = {
+        "step": step.name,
+        "service": step.service,
+        "action": step.action,
+        "compensation": step.compensation.action if step.compensation else "its compensation",
+        "resource": breach.resource or "",
+    }
+    message = f"Broken: {breach.promise}. {broken.told.sentences[-1]}"
+    if not broken.replayed:
+        message += " (Not reproduced within the bounds of `faults`; it needs more faults than they allow.)"
+    severity = Severity.ERROR if broken.replayed else Severity.WARNING
+    found = finding(breach.code, message, FIXES[breach.code].format(**words), _place(step, breach), severity=severity)
+    return found.model_copy(update={"counterexample": told})
+
+
+def _place(step: StepPlan, breach: Breach) -> Evidence:
+    if breach.want is not None:
+        return at("services", step.service, breach.want)
+    if breach.resource is not None:
+        return at("steps", step.spec_index, "writes")
+    return at("steps", step.spec_index)
+
+
+def _obligations(design: SagaDesign, verification: Verification) -> Iterator[Obligation]:
+    for participant in design.participants.values():
+        for guarantee in GUARANTEES:
+            needed = verification.needed.get((participant.name, guarantee))
+            provision = participant.guarantees[guarantee]
+            if provision == "lacks" or (guarantee == "publishes_atomically" and design.orchestrated):
+                continue
+            if needed is None and (provision == "has" or not _takes_part(design, participant)):
+                continue
+            yield Obligation(
+                on=participant.name,
+                guarantee=guarantee,
+                provided_by="generated code" if provision == "generated" else f"{participant.name} itself",
+                needed=True if needed is not None else (False if verification.complete else None),
+                because=_because(needed, verification),
+            )
+
+
+def _takes_part(design: SagaDesign, participant: ParticipantPlan) -> bool:
+    return any(step.service == participant.name for step in design.steps)
+
+
+def _because(needed: Break | None, verification: Verification) -> str:
+    if needed is not None:
+        return f"Without it: {needed.told.sentences[-1]}"
+    if verification.complete:
+        return "No run that was explored goes wrong without it."
+    return "The search was not finished, so it is not known whether it is needed."
+
+
+def _exploration(design: SagaDesign, options: SagaOptions, verification: Verification) -> Check:
+    explored = verification.verdicts[0].explored
+    broken = any(verdict.outcome is Outcome.VIOLATED for verdict in verification.verdicts)
+    network = "within the bounds of `faults`" if options.exact else "over a network without bounds"
+    runs = {1: "one run", 2: "two runs at once", 3: "three runs at once"}[verification.instances]
+    detail = f"{runs} {network}: {explored.states} states, {explored.transitions} transitions, depth {explored.depth}"
+    if design.instances > verification.instances:
+        detail += "; the runs share no resource that one of them writes, so what holds of one holds of all"
+    if not verification.complete:
+        detail += f"; ended early at {explored.bound}, so nothing is said of what lies beyond"
+    status = Status.FAILED if broken else Status.PASSED if verification.complete else Status.SKIPPED
+    return Check(name="state exploration", tool="halfopen", version=version("halfopen"), status=status, detail=detail)
+
+
+def _summary(design: SagaDesign, findings: Iterable[Finding], verdicts: tuple[Verdict, ...]) -> str:
+    errors = [found for found in findings if found.severity is Severity.ERROR]
+    broken = [verdict for verdict in verdicts if verdict.outcome is Outcome.VIOLATED]
+    incomplete = [verdict for verdict in verdicts if verdict.outcome is Outcome.INCOMPLETE]
+    states = verdicts[0].explored.states
+    head = f"{design.name}: {design.style}, {len(design.steps)} steps. "
+    if broken or errors:
+        codes = ", ".join(dict.fromkeys(found.code for found in errors))
+        return f"{head}{len(broken)} of {len(verdicts)} promises are broken; errors: {codes or 'none'}."
+    if incomplete:
+        return f"{head}No fault found in {states} states, but the search ended at {incomplete[0].explored.bound}."
+    return f"{head}All {len(verdicts)} promises hold in all {states} states that can be reached."
