@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from halfopen.checkers.commands import Command, Layout
+from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.protocol.promises import Breach
-from halfopen_generators.saga.spec import Faults
 
 LOST, DUPLICATED, CRASHES = "lost", "duplicated", "crashes"
 
@@ -29,9 +29,10 @@ class Builder:
     and what may happen to them is bounded by `faults`.
     """
 
-    def __init__(self, *, exact: bool, faults: Faults) -> None:
+    def __init__(self, *, exact: bool, design: SagaDesign) -> None:
         self.exact = exact
-        self.faults = faults
+        self.design = design
+        self.faults = faults = design.faults
         self.layout = Layout()
         self.commands: list[Command] = []
         self.breaches: dict[str, Breach] = {}
@@ -99,11 +100,17 @@ class Builder:
                 some=tuple(some),
                 unless=unless,
                 add={name: change for name, change in add.items() if change},
-                fault=fault or spends is not None,
+                fault=fault or spends is not None or self._ruled_out(breach),
                 breaks=breach.label if breach else None,
                 note=note,
             )
         )
+
+    def _ruled_out(self, breach: Breach | None) -> bool:
+        """True for what a guarantee prevents: it is looked for to learn who needs it, but no run goes on by it."""
+        if breach is None or breach.want is None:
+            return False
+        return self.design.participants[self.design.by_name[breach.step].service].keeps(breach.want)
 
     def eager(
         self, kind: str, subject: str, *, when: Mapping[str, int], then: Mapping[str, int], sends: Iterable[str] = ()

@@ -65,7 +65,7 @@ class Choreography:
     def __init__(self, design: SagaDesign, *, exact: bool, resources: Resources | None = None) -> None:
         self.design = design
         self.resources = resources or Resources.none()
-        self.builder = Builder(exact=exact, faults=design.faults)
+        self.builder = Builder(exact=exact, design=design)
         self.consumers = self._consumers()
         self._declare()
         for step in design.steps:

@@ -59,7 +59,7 @@ class Run:
         # Broken rules revive what is settled, so nothing may be forgotten then.
         self.forget = forget and self.rules == Rules()
         self.resources = resources or Resources.none()
-        self.builder = Builder(exact=exact, faults=design.faults)
+        self.builder = Builder(exact=exact, design=design)
         self._declare()
         for step in design.steps:
             self._orchestrate(step)
