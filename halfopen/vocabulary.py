@@ -71,9 +71,7 @@ class Finding(Word):
     message: str
     evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)]
     fix: str
-    law: int | None = Field(
-        default=None, ge=1, le=10, description="The law of distributed systems it rests on."
-    )
+    law: int | None = Field(default=None, ge=1, le=10, description="The law of distributed systems it rests on.")
     certainty: Certainty = Certainty.PROVEN
     counterexample: Counterexample | None = None
 
@@ -93,9 +91,7 @@ class Check(Word):
     tool: str
     version: str
     status: Status
-    detail: str = Field(
-        default="", description="What was looked at; for a skipped check, why and what to do."
-    )
+    detail: str = Field(default="", description="What was looked at; for a skipped check, why and what to do.")
 
 
 class Outcome(StrEnum):
@@ -112,9 +108,7 @@ class Explored(Word):
     states: int = Field(description="Distinct states reached.")
     transitions: int = Field(description="Successors computed, repeats included.")
     depth: int = Field(description="Events in the longest shortest run.")
-    bound: str | None = Field(
-        default=None, description="The limit that ended the search; null if it was exhausted."
-    )
+    bound: str | None = Field(default=None, description="The limit that ended the search; null if it was exhausted.")
 
 
 class Verdict(Word):
@@ -142,9 +136,7 @@ class Obligation(Word):
     on: str = Field(description="Who has to keep it, such as a service.")
     guarantee: str
     provided_by: str = Field(description="The generated code, or the participant itself.")
-    needed: bool | None = Field(
-        description="Whether the design is unsafe without it; null if that is not known."
-    )
+    needed: bool | None = Field(description="Whether the design is unsafe without it; null if that is not known.")
     because: str = Field(description="What happens without it, or why nothing does.")
 
 

@@ -101,8 +101,55 @@ class Command:
         return f"{self.kind} {self.subject}".rstrip()
 
 
-# mask, wanted, first some, second some, unless mask, unless value, keep, put, delta, settle, command
-_Compiled = tuple[int, int, int, int, int, int, int, int, int, bool, Command]
+# What a command does to a state: bits to keep, bits to put, number to add, whether eager commands may follow.
+_Move = tuple[int, int, int, bool, Command]
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A command as masks."""
+
+    command: Command
+    mask: int
+    wanted: int
+    some: tuple[int, ...]
+    bar: int
+    barred: int
+    keep: int
+    put: int
+    delta: int
+    settles: bool
+
+    def may_happen(self, state: int) -> bool:
+        return (
+            state & self.mask == self.wanted
+            and state & self.bar != self.barred
+            and all(state & some for some in self.some)
+        )
+
+    @property
+    def reads(self) -> int:
+        found = self.mask | self.bar
+        for some in self.some:
+            found |= some
+        return found
+
+
+class _Group:
+    """Commands on one subject. What may happen depends only on the variables they read, so it is remembered."""
+
+    def __init__(self, commands: list[_Compiled]) -> None:
+        self.commands = commands
+        self.reads = 0
+        for command in commands:
+            self.reads |= command.reads
+        self.known: dict[int, tuple[_Move, ...]] = {}
+
+    def look_up(self, key: int) -> tuple[_Move, ...]:
+        moves = self.known[key] = tuple(
+            (c.keep, c.put, c.delta, c.settles, c.command) for c in self.commands if c.may_happen(key)
+        )
+        return moves
 
 
 class CommandModel(Model[int, Command]):
@@ -123,15 +170,19 @@ class CommandModel(Model[int, Command]):
         self.promises = tuple(dict.fromkeys(c.breaks for c in self.commands if c.breaks))
         layout.add(self.BROKEN, len(self.promises))
         self._broken = layout.variables[self.BROKEN]
-        self._eager = tuple(self._compile(c) for c in self.commands if c.eager)
         self._woken_by = layout.mask_of(name for c in self.commands if c.eager for name in _touched(c))
+        self._eager = tuple(self._compile(c) for c in self.commands if c.eager)
         self._settled: dict[int, tuple[int, int]] = {}
-        self._compiled = tuple(self._compile(c) for c in self.commands if not c.eager)
+        grouped: dict[str, list[_Compiled]] = {}
+        for command in self.commands:
+            if not command.eager:
+                grouped.setdefault(command.subject, []).append(self._compile(command))
+        self._groups = tuple(_Group(commands) for commands in grouped.values())
+        self._lookups = tuple((group.reads, group.known, group.look_up) for group in self._groups)
         self._start = self._settle(layout.pack(start))
         endings = tuple((layout.mask_of(end), layout.bits_of(end)) for end in ended)
         if endings:
             self.ended = lambda state: any(state & mask == wanted for mask, wanted in endings)
-        self._faulty = any(c.fault for c in self.commands)
 
     def initial(self) -> Iterable[int]:
         """The one start."""
@@ -139,10 +190,14 @@ class CommandModel(Model[int, Command]):
 
     def steps(self, state: int) -> Iterator[tuple[Command, int]]:
         """Every command that may happen and changes something."""
-        for mask, want, some, more, bar, barred, keep, put, delta, settle, command in self._compiled:
-            if state & mask == want and state & some and state & more and state & bar != barred:
+        for reads, known, look_up in self._lookups:
+            key = state & reads
+            moves = known.get(key)
+            if moves is None:
+                moves = look_up(key)
+            for keep, put, delta, settles, command in moves:
                 successor = (state & keep | put) + delta
-                if settle:
+                if settles:
                     successor = self._settle(successor)
                 if successor != state:
                     yield command, successor
@@ -163,24 +218,25 @@ class CommandModel(Model[int, Command]):
         for name in (*command.when, *command.then, *command.some, *command.add):
             if name not in layout.variables:
                 raise ValueError(f"{command}: no variable {name!r}")
-        then = dict(command.then)
-        if command.breaks:
-            then[self.BROKEN] = self.promises.index(command.breaks) + 1
-        some = [layout.variables[name].mask for name in command.some]
-        first, second = (*some, Layout.ALIVE, Layout.ALIVE)[:2]
         unless = {command.unless[0]: command.unless[1]} if command.unless else {}
-        return (
-            layout.mask_of(command.when),
-            layout.bits_of(command.when),
-            first,
-            second,
-            layout.mask_of(unless),
-            layout.bits_of(unless) if unless else -1,
-            ~layout.mask_of(then),
-            layout.bits_of(then),
-            sum(value << layout.variables[name].shift for name, value in command.add.items()),
-            bool(layout.mask_of((*then, *command.add)) & self._woken_by),
+        keep, put = ~layout.mask_of(command.then), layout.bits_of(command.then)
+        delta = sum(value << layout.variables[name].shift for name, value in command.add.items())
+        settles = bool(layout.mask_of((*command.then, *command.add)) & self._woken_by)
+        if command.breaks:
+            # Nothing is explored beyond a broken promise, so all states in which it is broken are one.
+            keep, delta, settles = 0, 0, False
+            put = layout.pack({self.BROKEN: self.promises.index(command.breaks) + 1})
+        return _Compiled(
             command,
+            mask=layout.mask_of(command.when),
+            wanted=layout.bits_of(command.when),
+            some=tuple(layout.variables[name].mask for name in command.some),
+            bar=layout.mask_of(unless),
+            barred=layout.bits_of(unless) if unless else -1,
+            keep=keep,
+            put=put,
+            delta=delta,
+            settles=settles,
         )
 
     def _settle(self, state: int) -> int:
@@ -199,10 +255,10 @@ class CommandModel(Model[int, Command]):
         happened = True
         while happened:
             happened = False
-            for mask, want, _, _, bar, barred, keeps, puts, _, _, _ in self._eager:
-                after = state & keeps | puts
-                if state & mask == want and state & bar != barred and after != state:
-                    state, keep, put = after, keep & keeps, put & keeps | puts
+            for eager in self._eager:
+                after = state & eager.keep | eager.put
+                if eager.may_happen(state) and after != state:
+                    state, keep, put = after, keep & eager.keep, put & eager.keep | eager.put
                     happened = True
         return keep, put
 
