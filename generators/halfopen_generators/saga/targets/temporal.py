@@ -14,6 +14,7 @@ from halfopen_generators.saga.targets import python
 from halfopen_generators.saga.targets.python_context import PythonSaga, python_saga
 
 _PACKAGE_FILES = ("activities.py", "starter.py", "worker.py", "workflow.py")
+_TEST_FILES = ("conftest.py", "crashing_worker.py", "replay.py")
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,10 @@ def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[A
     activities = tuple(_activities(saga))
     workflow = f"{pascal(design.name)}Saga"
     for name in _PACKAGE_FILES:
-        yield python.rendered(
-            f"temporal/{name}.j2", f"{saga.package}/{name}", saga, activities=activities, workflow=workflow
-        )
+        path = f"{saga.package}/{name}"
+        yield python.rendered(f"temporal/{name}.j2", path, saga, activities=activities, workflow=workflow)
+    for name in _TEST_FILES:
+        yield python.rendered(f"temporal/tests/{name}.j2", f"tests/{name}", saga, workflow=workflow)
 
 
 def _activities(saga: PythonSaga) -> Iterator[Activity]:
