@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from mcp_types import CallToolResult, TextContent
 from pydantic import Field
@@ -23,6 +24,8 @@ from halfopen.vocabulary import (
     Word,
 )
 from halfopen.writing import WriteResult
+
+W = TypeVar("W", bound=Word)
 
 SCHEME = "halfopen://reports/"
 
@@ -77,24 +80,46 @@ class Answer(Word):
 
 
 def answer(identity: str, report: Report, result: WriteResult | None) -> Answer:
-    """The report as a reply, with what was written if anything was asked to be."""
-    parts = {name: getattr(report, name) for name in Report.model_fields if name not in {"artifacts", "findings"}}
-    short = [finding.model_dump(exclude={"counterexample": {"diagram"}}) for finding in report.findings]
-    listed = tuple(_listed(identity, artifact) for artifact in report.artifacts)
-    written = None
-    if result is not None:
-        written = Written(
-            folder=str(result.folder),
-            files=len(result.written),
-            unchanged=len(result.unchanged),
-            left_over=result.left_over,
-        )
+    """The report as a reply, with what was written if anything was asked to be.
+
+    What a report says many times over is said once: equal reasons are merged, and a run that a finding
+    tells isn't told by the verdict again.
+    """
+    findings = [finding.model_dump(exclude={"counterexample": {"diagram"}}) for finding in report.findings]
+    told = {finding.counterexample.sentences for finding in report.findings if finding.counterexample}
+    verdicts = (
+        verdict.model_copy(update={"path": ()}) if verdict.path in told else verdict for verdict in report.verdicts
+    )
     return Answer(
-        **parts,
-        findings=tuple(map(ListedFinding.model_validate, short)),
-        artifacts=listed,
-        written=written,
+        outcome=report.outcome,
+        summary=report.summary,
+        findings=tuple(map(ListedFinding.model_validate, findings)),
+        verdicts=tuple(verdicts),
+        obligations=_merged(report.obligations, "on"),
+        decisions=_merged(report.decisions, "about"),
+        checks=report.checks,
+        artifacts=tuple(_listed(identity, artifact) for artifact in report.artifacts),
+        written=_written(result) if result is not None else None,
         report=SCHEME + identity,
+    )
+
+
+def _merged(items: Iterable[W], name: str) -> tuple[W, ...]:
+    """Items that differ in that text field alone as one, with the texts in a row."""
+    alike: dict[str, list[W]] = {}
+    for item in items:
+        alike.setdefault(item.model_dump_json(exclude={name}), []).append(item)
+    return tuple(
+        group[0].model_copy(update={name: ", ".join(getattr(item, name) for item in group)}) for group in alike.values()
+    )
+
+
+def _written(result: WriteResult) -> Written:
+    return Written(
+        folder=str(result.folder),
+        files=len(result.written),
+        unchanged=len(result.unchanged),
+        left_over=result.left_over,
     )
 
 

@@ -19,15 +19,23 @@ from tests.claude_code.scripted_api import Block, Script, ScriptedApi, scripted_
 pytestmark = [pytest.mark.anyio, pytest.mark.oracle]
 
 TOOL = "mcp__plugin_halfopen_halfopen__design_saga"
+# The provider of payments may apply a charge that was already refunded, and the saga charges before its pivot.
+CHARGE = {"name": "charge-card", "service": "payment", "action": "ChargeCard", "can_be_refused": True}
 BROKEN: dict[str, Any] = {
     "saga": "checkout",
+    "deadline": "30s",
+    "services": {"payment": {"external": True, "deduplicates": True, "accepts_empty_compensation": True}},
     "steps": [
-        {"name": "reserve-stock", "service": "inventory", "action": "ReserveStock", "kind": "compensatable"},
-        {"name": "charge-card", "service": "payment", "action": "ChargeCard", "can_be_refused": True, "kind": "pivot"},
-        {"name": "create-shipment", "service": "shipping", "action": "CreateShipment", "kind": "retriable"},
+        {"name": "reserve-stock", "service": "inventory", "action": "ReserveStock", "compensation": "ReleaseStock"},
+        {**CHARGE, "compensation": "RefundCard"},
+        {"name": "create-shipment", "service": "shipping", "action": "CreateShipment", "can_be_refused": True},
     ],
 }
-MENDED = {**BROKEN, "steps": [{**BROKEN["steps"][0], "compensation": "ReleaseStock"}, *BROKEN["steps"][1:]]}
+# Nothing that can be refused stands behind the charge any more, so that it can be the point of no return.
+MENDED = {
+    **BROKEN,
+    "steps": [BROKEN["steps"][0], {**CHARGE, "kind": "pivot"}, {**BROKEN["steps"][2], "can_be_refused": False}],
+}
 Call = tuple[str, dict[str, Any]]
 LOAD: Call = ("ToolSearch", {"query": f"select:{TOOL},ReadMcpResourceTool", "max_results": 2})
 
@@ -109,8 +117,11 @@ async def test_a_saga_is_designed_broken_mended_and_written(installed: Claude, t
 
     broken, mended, resource = (json.loads(text_of(result["content"])) for result in results(final)[1:])
     assert broken["outcome"] == "fail"
-    assert "SAG01" in {finding["code"] for finding in broken["findings"]}
-    assert not [finding for finding in mended.get("findings", ()) if finding["severity"] == "error"]
+    (finding,) = (finding for finding in broken["findings"] if finding["severity"] == "error")
+    assert finding["code"] == "SAG06"
+    assert finding["counterexample"]["replayed"] is True
+    assert "ChargeCard" in finding["counterexample"]["sentences"][-1]
+    assert mended["outcome"] == "pass"
     assert {verdict["outcome"] for verdict in mended["verdicts"]} == {"holds"}
 
     # The same words as from a server of our own: what the CLI passes on is the report, whole and unchanged.

@@ -9,7 +9,7 @@ import anyio
 import jsonschema
 import pytest
 from halfopen_server.mcp import INSTRUCTIONS, build_server
-from halfopen_server.mcp_answers import Answer, ListedFinding, ListedRun
+from halfopen_server.mcp_answers import Answer, ListedFinding, ListedRun, answer
 from inline_snapshot import snapshot
 from mcp import Client
 from mcp.shared.exceptions import MCPError
@@ -17,7 +17,19 @@ from mcp.shared.exceptions import MCPError
 from halfopen.explain import codes, explain
 from halfopen.registry import capabilities
 from halfopen.source import BadInput, Source, validate
-from halfopen.vocabulary import Counterexample, Finding, Report
+from halfopen.vocabulary import (
+    Counterexample,
+    Decision,
+    Evidence,
+    Explored,
+    Finding,
+    Obligation,
+    Outcome,
+    Report,
+    ReportOutcome,
+    Severity,
+    Verdict,
+)
 from tests.mcp.conftest import Connect
 from tests.mcp.toy import Bench, ToySpec
 
@@ -161,6 +173,43 @@ async def test_the_report_in_full_has_the_diagram_that_the_reply_leaves_out(conn
         whole = Report.model_validate_json((await client.read_resource(uri)).contents[0].text)
     assert whole.findings[0].counterexample is not None
     assert whole.findings[0].counterexample.diagram == "sequenceDiagram\n"
+
+
+def test_what_a_report_says_many_times_is_said_once() -> None:
+    def decided(about: str, choice: str) -> Decision:
+        return Decision(about=about, choice=choice, because="it is usual", instead_of=("other",))
+
+    def obliged(on: str, *, needed: bool) -> Obligation:
+        return Obligation(on=on, guarantee="deduplicates", provided_by="code", needed=needed, because="so")
+
+    run = ("It rises.", "It falls.")
+    explored = Explored(states=1, transitions=1, depth=1)
+    finding = Finding(
+        code="TOY02",
+        severity=Severity.ERROR,
+        title="t",
+        message="m",
+        evidence=(Evidence(path="toy"),),
+        fix="f",
+        counterexample=Counterexample(sentences=run, diagram="d", replayed=True),
+    )
+    report = Report(
+        summary="s",
+        outcome=ReportOutcome.FAIL,
+        findings=(finding,),
+        decisions=(decided("a", "1"), decided("b", "2"), decided("c", "1")),
+        obligations=(obliged("x", needed=True), obliged("y", needed=False), obliged("z", needed=True)),
+        verdicts=tuple(
+            Verdict(property=name, outcome=Outcome.VIOLATED, path=path, explored=explored)
+            for name, path in (("stands", run), ("flies", ("It stays.",)))
+        ),
+    )
+    told = answer("id", report, None)
+    assert [(each.about, each.choice) for each in told.decisions] == [("a, c", "1"), ("b", "2")]
+    assert [(each.on, each.needed) for each in told.obligations] == [("x, z", True), ("y", False)]
+    assert [(each.property, each.path) for each in told.verdicts] == [("stands", ()), ("flies", ("It stays.",))]
+    assert told.findings[0].counterexample is not None
+    assert told.findings[0].counterexample.sentences == run
 
 
 def test_the_reply_has_every_part_of_a_report() -> None:
