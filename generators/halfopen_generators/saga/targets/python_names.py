@@ -67,6 +67,11 @@ def attribute(name: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) or name in _TYPES else name
 
 
+def short(name: str, longest: int = 40) -> str:
+    """A name cut to a length at which lines that bear it still fit; `Names` keeps two that are cut alike apart."""
+    return name[:longest].rstrip("_")
+
+
 @dataclass
 class Names:
     """Hands out identifiers, each only once: a name that is taken or reserved gets an underscore."""
