@@ -11,7 +11,7 @@ from halfopen.vocabulary import Certainty, Outcome, ReportOutcome, Severity, Sta
 from halfopen_server.terminal import visible
 
 if TYPE_CHECKING:
-    from halfopen.vocabulary import Check, Decision, Finding, Obligation, Report, Verdict
+    from halfopen.vocabulary import Check, Decision, Explored, Finding, Obligation, Report, Verdict
     from halfopen.writing import WriteResult
 
 Pen = Callable[..., str]
@@ -56,7 +56,7 @@ def report_text(report: Report, written: WriteResult | None, write: Pen) -> str:
         ("obligations", list(_obligations(report.obligations, write))),
         ("decisions", [_decision(decision, write) for decision in report.decisions]),
         ("checks", [_check(check, write) for check in report.checks]),
-        ("verdicts", [line for verdict in report.verdicts for line in _verdict(verdict, write)]),
+        ("verdicts", list(_verdicts(report.verdicts, write))),
         ("files", list(_files(report, written, write))),
     )
     lines = [outcome_line(report, write)]
@@ -108,12 +108,23 @@ def _check(check: Check, write: Pen) -> str:
     return f"{word}  {write(check.name)} ({write(check.tool)} {write(check.version)}){write(detail)}"
 
 
-def _verdict(verdict: Verdict, write: Pen) -> Iterator[str]:
-    word = write(f"{verdict.outcome.value:<10}", fg=_COLOURS[verdict.outcome])
-    seen = verdict.explored
-    counts = f"{seen.states:,} states, {seen.transitions:,} transitions, depth {seen.depth:,}"
-    bound = f"; ended by {seen.bound}" if seen.bound else ""
-    yield f"{word}  {write(verdict.property)} ({counts}{write(bound)})"
+def _verdicts(verdicts: tuple[Verdict, ...], write: Pen) -> Iterator[str]:
+    """The answers, and once for all that share them how much of the state space they rest on."""
+    counts = {verdict: _counts(verdict.explored) for verdict in verdicts}
+    shared = next(iter(counts.values())) if len(set(counts.values())) == 1 else None
+    for verdict in verdicts:
+        word = write(f"{verdict.outcome.value:<10}", fg=_COLOURS[verdict.outcome])
+        notes = [counts[verdict]] if shared is None else []
+        if verdict.explored.bound:
+            notes.append(f"bound: {verdict.explored.bound}")
+        note = f" ({'; '.join(notes)})" if notes else ""
+        yield f"{word}  {write(verdict.property)}{write(note)}"
+    if shared is not None:
+        yield f"in {shared}"
+
+
+def _counts(explored: Explored) -> str:
+    return f"{explored.states:,} states, {explored.transitions:,} transitions, depth {explored.depth:,}"
 
 
 def _files(report: Report, written: WriteResult | None, write: Pen) -> Iterator[str]:

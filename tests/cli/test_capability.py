@@ -50,7 +50,8 @@ checks
   passed   scales (toy-scales 1.2): all weighed
 
 verdicts
-  violated    can be lifted (12,345 states, 67,890 transitions, depth 7)
+  violated    can be lifted
+  in 12,345 states, 67,890 transitions, depth 7
 
 files
   1, not written: --out DIR writes them

@@ -43,7 +43,7 @@ class ToySpec(BaseModel):
     parts: list[Part] = Field(default_factory=list, max_length=5000)
     # The file that is made once the check has begun; it then goes on until it is interrupted.
     waits: str | None = None
-    # It doesn't even look whether it was interrupted.
+    # It hears that it was interrupted, says so by a second file, and goes on.
     stubborn: bool = False
 
 
@@ -69,6 +69,8 @@ def check(spec: ToySpec, options: ToyOptions, progress: Progress) -> Judged:  # 
         Path(spec.waits).touch()
         while spec.stubborn or not progress.cancelled():
             progress.report(2, "screws turned")
+            if progress.cancelled():
+                Path(f"{spec.waits}.heard").touch()
             time.sleep(0.01)
     heavy = [index for index, part in enumerate(spec.parts) if part.weight > 9]
     medium = [index for index, part in enumerate(spec.parts) if 5 < part.weight <= 9]
