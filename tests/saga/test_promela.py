@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from functools import cache
 from pathlib import Path
 
 import pytest
 from inline_snapshot import snapshot
 
-from tests.oracles import require
+from tests.saga.promela.opinion import need_spin, spin_says
 from tests.saga.promela.promela import LIVENESS, PROPERTIES, SAFETY, promela
-from tests.saga.promela.spin import SpinError, SpinRun, path_to, verify
+from tests.saga.promela.spin import SpinError, path_to, verify
 from tests.saga.promela.table import SPECS, designed, table
-
-
-def need_spin() -> None:
-    """Go on only where spin and a C compiler are."""
-    for program in ("spin", "gcc"):
-        require(program, available=shutil.which(program) is not None, how_to_get=f"apt-get install {program}")
-
-
-@cache
-def spin_says(name: str) -> SpinRun:
-    """One run of the whole chain for the spec, shared by all tests that ask."""
-    with tempfile.TemporaryDirectory() as folder:
-        return verify(promela(designed(name)), Path(folder))
 
 
 def test_the_table_is_wide_enough() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MEMORY_MEGABYTES = 1500
-DEPTH = 4_000_000
+DEPTH = 200_000
 SECONDS = 300
 
 _NUMBER = r"([0-9.e+]+)"
@@ -62,7 +62,7 @@ def verify(model: str, folder: Path, *, live: bool = True) -> SpinRun:
     flags = ["-DLIVE"] if live else []
     generated, compiled = _build(model, folder, flags, ["-DNOREDUCE"] if live else ["-DNOREDUCE", "-DSAFETY"])
     started = time.perf_counter()
-    command = ["./pan", f"-m{DEPTH}", "-c0", "-w24", *(["-a"] if live else [])]
+    command = ["./pan", f"-m{DEPTH}", "-c0", "-w22", *(["-a"] if live else [])]
     try:
         ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
         output, cut = ran.stdout + ran.stderr, ""
@@ -79,7 +79,7 @@ def path_to(model: str, prop: int, folder: Path) -> tuple[str, ...]:
         SpinError: the model doesn't translate or compile.
     """
     _build(model, folder, [f"-DTRAIL={prop}"], ["-DNOREDUCE", "-DSAFETY", "-DBFS"])
-    subprocess.run(["./pan", "-w24"], cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
+    subprocess.run(["./pan", "-w22"], cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
     if not (folder / "model.pml.trail").exists():
         return ()
     replay = _spin([f"-DTRAIL={prop}", "-t", "-T", "model.pml"], folder)
