@@ -56,6 +56,15 @@ _CONSEQUENCES: dict[Style, tuple[str, ...]] = {
 }
 
 
+# What lies beside DESIGN.md, by where it lies; what is not here is code.
+_FOLDERS = {
+    "adr": "the decision, on record",
+    "proto": "message contracts; `buf.yaml` lints them",
+    "sql": "PostgreSQL tables for inbox, outbox and idempotency, and the statements that use them",
+    "tests": "every failure above, and every counterexample, replayed against the code",
+}
+
+
 @dataclass(frozen=True)
 class Table:
     """A Markdown table. Cells are escaped here, so that a template only joins them."""
@@ -123,7 +132,7 @@ def design_page(design: SagaDesign, judged: Judged, failures: Table, target: str
         verdicts=_verdicts(judged.verdicts),
         checks=_checks(judged.checks),
         decisions=_decisions(design),
-        files=written,
+        files=_files(written),
     )
     return Artifact(path="DESIGN.md", media_type=_MARKDOWN, text=_render("DESIGN.md.j2", page))
 
@@ -333,6 +342,13 @@ def _checks(checks: Iterable[Check]) -> tuple[Table, ...]:
 def _decisions(design: SagaDesign) -> Table:
     rows = ((d.about, d.choice, ", ".join(d.instead_of) or "-", d.because) for d in design.decisions)
     return _table(("About", "Decided", "Instead of", "Because"), rows)
+
+
+def _files(paths: Iterable[str]) -> tuple[str, ...]:
+    """Folders with what is in them, then the files that lie in none."""
+    tops = dict.fromkeys(path.split("/")[0] + "/" * ("/" in path) for path in paths)
+    folders = [f"`{top}` {_FOLDERS.get(top[:-1], 'the code')}" for top in tops if top.endswith("/")]
+    return (*folders, *(f"`{top}`" for top in tops if not top.endswith("/")))
 
 
 def _failed(finding: Finding) -> Failed:
