@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
@@ -317,6 +317,9 @@ class TestPlaces:
         assert Source({"toy": 1}).located(Evidence(path="toy")) == Evidence(path="toy")
 
 
+# A busy machine is no fault of what is tested.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 # Pieces of which YAML's grammar is made, so that the search meets its corners.
 YAML_PIECES = st.sampled_from(
     [
@@ -345,6 +348,7 @@ def assert_plain_or_told(found: Source | BadInput) -> None:
         assert from_data(found.data).data is found.data
 
 
+@UNTIMED
 @given(st.text() | st.lists(YAML_PIECES, max_size=30).map("".join))
 @example("a: !<tag:yaml.org,2002:str\n")
 @example('a: "\\U99999999"')
@@ -353,6 +357,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert_plain_or_told(read(lambda: parse_source(text, "f")))
 
 
+@UNTIMED
 @given(st.binary())
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     assert_plain_or_told(read(lambda: parse_bytes(raw)))
@@ -368,11 +373,13 @@ JSON = st.recursive(
 )
 
 
+@UNTIMED
 @given(st.dictionaries(KEYS, JSON, max_size=5), st.sampled_from([None, 2, "\t"]))
 def test_json_means_what_json_says(data: dict[str, object], indent: int | str | None) -> None:
     assert parse_source(json.dumps(data, indent=indent)).data == data
 
 
+@UNTIMED
 @given(st.dictionaries(st.sampled_from(["toy", "parts", "shops", "price", "copies", "x"]), JSON))
 def test_any_data_is_a_toy_or_refused_with_a_place_each(data: dict[str, object]) -> None:
     source = Source(data)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from halfopen.vocabulary import Artifact
@@ -217,9 +217,13 @@ def test_an_interrupt_midway_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == []
 
 
+# A busy machine is no fault of what is tested.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 PATHS = st.lists(st.sampled_from(["a", "b", "..", ".", "", "c.txt"]), min_size=1, max_size=4).map("/".join)
 
 
+@UNTIMED
 @given(st.lists(st.tuples(PATHS, st.text(st.characters(codec="utf-8"), max_size=5)), max_size=5))
 def test_whatever_the_paths_all_or_none_and_nothing_outside(
     tmp_path_factory: pytest.TempPathFactory, entries: list[tuple[str, str]]

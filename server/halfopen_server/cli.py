@@ -44,6 +44,7 @@ Exit status:
   1    an error was found, a check failed or a property is violated
   2    the input or the command line is wrong; nothing was written
   130  interrupted by Ctrl-C; what was known by then was printed
+  141  whoever read the output went away
 
 \b
 Environment:

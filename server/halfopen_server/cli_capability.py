@@ -104,7 +104,7 @@ def command_of(capability: Capability) -> click.Command:
 
     made = click.command(
         capability.name,
-        short_help=capability.title,
+        short_help=f"{capability.title.rstrip('.')}.",
         help=f"{capability.summary}\n{_HOW.format(name=capability.name)}",
         epilog=_EPILOG.format(name=capability.name, example=example),
     )(run_it)
