@@ -298,7 +298,7 @@ class TestPlaces:
     def test_spelling(self) -> None:
         assert spell(("parts", 0, "wheel", "size")) == "parts[0].wheel.size"
         assert self.SOURCE.evidence("parts", 0, "wheel") == Evidence(path="parts[0].wheel", file="toy.yaml", line=4)
-        assert self.SOURCE.evidence() == Evidence(path="(whole file)", file="toy.yaml", line=1)
+        assert self.SOURCE.evidence() == Evidence(path="whole file", file="toy.yaml", line=1)
         assert str(self.SOURCE.problem(("parts", 0), "is wrong.")) == "toy.yaml:3: parts[0]: is wrong."
         assert str(Problem("is wrong.")) == "input: is wrong."
 
@@ -309,7 +309,7 @@ class TestPlaces:
         assert located(Evidence(path="parts[0].retry.attempts")) == Evidence(
             path="parts[0].retry.attempts", file="toy.yaml", line=3
         )
-        assert located(Evidence(path="(whole file)")).line == 1
+        assert located(Evidence(path="whole file")).line == 1
         elsewhere = Evidence(path="nowhere[7]")
         assert located(elsewhere) == elsewhere
         mine = Evidence(path="toy", file="other.yaml", line=9)
