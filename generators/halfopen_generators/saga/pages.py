@@ -101,7 +101,7 @@ class Design:
     failures: Table
     waiting: str
     obligations: tuple[Table, ...]  # one or none
-    business: tuple[str, ...]
+    business: tuple[str, ...]  # one or none
     countermeasures: tuple[Table, ...]  # one or none
     verdicts: tuple[Table, ...]  # one or none
     checks: tuple[Table, ...]  # one or none
@@ -127,7 +127,7 @@ def design_page(design: SagaDesign, judged: Judged, failures: Table, target: str
         failures=failures,
         waiting=_waiting(design),
         obligations=_obligations(judged.obligations),
-        business=tuple(path for path in written if path.endswith("business.py")),
+        business=_business(written),
         countermeasures=_countermeasures(design),
         verdicts=_verdicts(judged.verdicts),
         checks=_checks(judged.checks),
@@ -342,6 +342,12 @@ def _checks(checks: Iterable[Check]) -> tuple[Table, ...]:
 def _decisions(design: SagaDesign) -> Table:
     rows = ((d.about, d.choice, ", ".join(d.instead_of) or "-", d.because) for d in design.decisions)
     return _table(("About", "Decided", "Instead of", "Because"), rows)
+
+
+def _business(paths: Iterable[str]) -> tuple[str, ...]:
+    """The files that are the user's to fill in."""
+    theirs = (f"`{path}`" for path in paths if path.endswith(("/business.py", "/clients.py")))
+    return _optional(" and ".join(theirs))
 
 
 def _files(paths: Iterable[str]) -> tuple[str, ...]:
