@@ -84,14 +84,15 @@ def _must_end(design: SagaDesign, schedule: tuple[Heard, ...]) -> Ending:
     for heard in schedule:
         run.hear(heard)
     run.drain()
-    refused = any(
-        heard.fate == "refused"
-        and heard.request == "action"
-        and design.by_name[heard.step].kind != "retriable"
-        for heard in schedule
-    )
+    refused = any(_declined(design, heard) for heard in schedule)
     turned = any(state.undone for state in run.steps.values())
     return "cancelled" if refused or turned else "committed"
+
+
+def _declined(design: SagaDesign, heard: Heard) -> bool:
+    """Whether that is the refusal of an action that turns the run back."""
+    retriable = design.by_name[heard.step].kind == "retriable"
+    return heard.fate == "refused" and heard.request == "action" and not retriable
 
 
 def _must_undo(design: SagaDesign, run: Run) -> tuple[str, ...]:
@@ -108,6 +109,8 @@ def _broken(design: SagaDesign, run: Run, expected: ChoreographyScenario) -> str
     twice = {handler for handler in run.effects if run.effects.count(handler) > 1 and _harms(design, handler)}
     if twice:
         return "SAG07" if any(handler.request == "action" for handler in twice) else "SAG04"
+    if any(run.count(heard.step, "action") for heard in run.history if _declined(design, heard)):
+        return "SAG07"
     if run.harm:
         return "SAG18"
     if any(_after_its_compensation(run, step) for step in design.steps):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from halfopen.templates import environment, pascal, snake
 from halfopen.vocabulary import Artifact
-from halfopen_generators.saga.choreography_run import Handler, Heard, handlers, sources
+from halfopen_generators.saga.choreography_run import Handler, Heard, handlers
 from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.targets.python_names import Names, literal, words_tuple
@@ -162,7 +162,7 @@ def _saga(design: SagaDesign) -> dict[str, Any]:
         ],
         "participants": participants,
         "participants_by_module": sorted(participants, key=lambda each: str(each["module"])),
-        "sources": words_tuple(sources(design), 0),
+        "sources": words_tuple([design.trigger], 0),
         "ends": tuple(design.ends.items()),
         "ends_row": ", ".join(f"{event} ({ending})" for event, ending in design.ends.items()),
         "queues": tuple(_queues(design)),
@@ -180,7 +180,7 @@ def _saga(design: SagaDesign) -> dict[str, Any]:
 
 def _events(design: SagaDesign) -> dict[str, None]:
     """Every event there is, in the order in which a reader meets them."""
-    found: list[str | None] = [*sources(design)]
+    found: list[str | None] = [design.trigger]
     for step in design.steps:
         found += [*step.consumes, step.emits, step.emits_on_refusal]
         if step.compensation is not None:
@@ -207,7 +207,7 @@ def _queues(design: SagaDesign) -> Iterator[tuple[str, str, str]]:
     for handler, events in handlers(design).items():
         for event in events:
             yield design.by_name[handler.step].service, _spelled(handler), event
-    for event in dict.fromkeys([*sources(design), *design.ends]):
+    for event in dict.fromkeys([design.trigger, *design.ends]):
         yield "observer", "runs", event
 
 
