@@ -76,7 +76,8 @@ def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[A
         # What only some of the cases need.
         "modules": ("threading",) if any(case.template == "timed_out" for case in cases) else (),
         "limits": tuple(finding.message for finding in unsupported(design, Source(data=None))),
-        "order": words_tuple(step.name for step in design.steps),
+        "order": words_tuple((step.name for step in design.steps), before="STEPS = "),
+        "variables": words_tuple((each.variable for each in functions), before="VARIABLES = "),
     }
     yield python.rendered("step_functions/handlers.py.j2", f"{saga.package}/handlers.py", saga, **shared)
     for path, media_type in _FILES.items():
