@@ -65,7 +65,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         api: ScriptedApi = self.server.api  # type: ignore[attr-defined]
         api.requests.append(body)
-        blocks = api.script(body)
+        try:
+            blocks = api.script(body)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test has to see it
+            # A refusal ends the conversation at once, where a broken connection would be tried again and again.
+            refusal = {"type": "error", "error": {"type": "invalid_request_error", "message": f"script: {error!r}"}}
+            self._send(400, "application/json", json.dumps(refusal).encode())
+            return
         if body.get("stream"):
             self._send(200, "text/event-stream", b"".join(_events(blocks, body)))
         else:
