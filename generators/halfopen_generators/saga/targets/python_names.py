@@ -27,6 +27,7 @@ _SCALARS: dict[str, tuple[str, str]] = {
     "bytes": ("bytes", 'b"bytes"'),
     "double": ("float", "1.5"),
     "float": ("float", "1.5"),
+    "duration": ("float", "1.5"),  # in seconds
     "timestamp": ("datetime", "datetime(2026, 1, 1, tzinfo=UTC)"),
     "google.protobuf.Timestamp": ("datetime", "datetime(2026, 1, 1, tzinfo=UTC)"),
     **dict.fromkeys(_INTEGERS, ("int", "1")),

@@ -1,0 +1,214 @@
+"""The generated code at work on DBOS: its own tests, crashes at every point, and the ways in which sagas fail."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.saga.support_dbos import (
+    CHECKOUT,
+    SPECS,
+    TRANSFER,
+    designed,
+    drive,
+    need_dbos,
+    python,
+    written,
+)
+from tests.saga.support_postgres import private_postgres
+
+pytestmark = pytest.mark.oracle
+
+# What a try that is given up on takes, and what a participant that is too slow takes.
+TIMEOUT, TOO_SLOW = 0.3, 1.0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with private_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def transfer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    need_dbos()
+    return written(TRANSFER, tmp_path_factory.mktemp("transfer"))
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    need_dbos()
+    return written(CHECKOUT, tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> dict[str, str]:
+    return {name: f"sqlite:///{tmp_path / name}.db" for name in ("orchestrator_url", "participants_url")}
+
+
+@pytest.fixture
+def postgres(server: str) -> dict[str, str]:
+    import psycopg
+
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute("DROP DATABASE IF EXISTS saga WITH (FORCE)")
+        admin.execute("CREATE DATABASE saga")
+    url = server.replace("/postgres", "/saga")
+    return {"orchestrator_url": url, "participants_url": url}
+
+
+# ---- its own tests -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in SPECS if name != "long"])
+def test_the_generated_tests_pass_on_sqlite(name: str, tmp_path: Path) -> None:
+    need_dbos()
+    folder = written(SPECS[name], tmp_path)
+    process = python(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert process.returncode == 0, process.stdout + process.stderr
+
+
+def test_the_generated_tests_pass_on_postgresql(server: str, checkout: Path) -> None:
+    process = python(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", CHECKOUT_TEST_SERVER=server)
+    assert process.returncode == 0, process.stdout + process.stderr
+
+
+def test_it_runs_as_it_stands(tmp_path: Path) -> None:
+    need_dbos()
+    folder = written(CHECKOUT, tmp_path)
+    process = python(folder, "-m", "checkout_saga.main")
+    assert process.returncode == 0, process.stderr
+    said = process.stdout.splitlines()
+    assert said[0] == "Run order_id-1 ended committed."
+    assert sorted(said[1:]) == ["  charge-card: action", "  create-shipment: action", "  reserve-stock: action"]
+
+
+# ---- crashes -------------------------------------------------------------------------------------------------
+
+
+def outcome_of(folder: Path, plan: dict[str, Any], deaths: int = 0) -> dict[str, Any]:
+    """What came of the plan, after exactly that many deaths by SIGKILL."""
+    for _ in range(deaths):
+        process = drive(folder, plan)
+        assert process.returncode == -signal.SIGKILL, process.stdout + process.stderr
+    process = drive(folder, plan)
+    assert process.returncode == 0, process.stdout + process.stderr
+    found: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_a_run_survives_a_kill_around_every_step(
+    database: str, checkout: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    steps = [step.name for step in designed(CHECKOUT).steps]
+    # Before a request gets out: the answer before it is in the log. After: it has run, and its answer is lost.
+    kill = [f"{step}/action/{when}" for step in steps for when in ("before", "after")]
+    plan = {
+        "run": "killed",
+        "kill": kill,
+        "marks": str(tmp_path),
+        "settings": {**request.getfixturevalue(database), "deadline": None, "backoff_scale": 0},
+    }
+    found = outcome_of(checkout, plan, deaths=len(kill))
+    assert found["outcome"] == "committed"
+    assert found["history"] == {step: ["action"] for step in steps}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_a_run_that_turned_back_survives_a_kill_around_every_compensation(
+    database: str, transfer: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    kill = [f"{step}/compensation/{when}" for step in ("credit", "debit") for when in ("before", "after")]
+    plan = {
+        "run": "killed",
+        "kill": kill,
+        "marks": str(tmp_path),
+        "refuse": ["class/action"],
+        "settings": {**request.getfixturevalue(database), "deadline": None, "backoff_scale": 0},
+    }
+    found = outcome_of(transfer, plan, deaths=len(kill))
+    assert found["outcome"] == "cancelled"
+    assert found["history"] == {"debit": ["action", "compensation"], "credit": ["action", "compensation"]}
+
+
+# ---- six ways in which sagas are known to fail ---------------------------------------------------------------
+
+
+def settings(urls: dict[str, str], step_timeout: float = 5.0, **more: Any) -> dict[str, Any]:
+    return {**urls, "deadline": None, "backoff_scale": 0, "timeout_scale": TIMEOUT / step_timeout, **more}
+
+
+def test_a_first_step_that_fails_does_not_hang(transfer: Path, sqlite: dict[str, str]) -> None:
+    plan = {"run": "first", "refuse": ["debit/action"], "settings": settings(sqlite, TIMEOUT)}
+    found = outcome_of(transfer, plan)
+    assert found["outcome"] == "cancelled"
+    assert found["because"] == "debit was refused: the scenario says no"
+    assert found["history"] == {}
+    assert found["sent"] == ["debit/action"]
+
+
+def test_a_step_that_timed_out_is_compensated(transfer: Path, sqlite: dict[str, str]) -> None:
+    slow = {"credit/action": {"after": TOO_SLOW}}
+    found = outcome_of(transfer, {"run": "timeout", "slow": slow, "settings": settings(sqlite)})
+    assert found["outcome"] == "cancelled"
+    assert found["because"] == "credit gave no answer in 3 tries"
+    assert found["history"] == {"debit": ["action", "compensation"], "credit": ["action", "compensation"]}
+
+
+def test_a_late_reply_does_not_revive_a_run_that_failed(transfer: Path, sqlite: dict[str, str]) -> None:
+    # Every try runs, and answers, only after the run has ended.
+    slow = {"credit/action": {"before": 3 * TIMEOUT + TOO_SLOW}}
+    found = outcome_of(transfer, {"run": "late", "slow": slow, "settings": settings(sqlite)})
+    assert found["outcome"] == "cancelled"
+    assert found["later"] == "cancelled"
+    assert found["history"] == {"debit": ["action", "compensation"]}
+    assert "class/action" not in found["sent"]
+
+
+def test_a_duplicate_reply_skips_no_step(transfer: Path, sqlite: dict[str, str]) -> None:
+    twice = ["debit/action", "credit/action", "class/action"]
+    found = outcome_of(transfer, {"run": "twice", "twice": twice, "settings": settings(sqlite, TIMEOUT)})
+    assert found["outcome"] == "committed"
+    assert found["history"] == {step: ["action"] for step in ("debit", "credit", "class")}
+    assert found["sent"] == twice
+
+
+def test_compensations_come_in_the_reverse_order(transfer: Path, sqlite: dict[str, str]) -> None:
+    plan = {"run": "order", "refuse": ["class/action"], "settings": settings(sqlite, TIMEOUT)}
+    sent = outcome_of(transfer, plan)["sent"]
+    assert sent == ["debit/action", "credit/action", "class/action", "credit/compensation", "debit/compensation"]
+
+
+def test_a_crash_between_saving_and_publishing_recovers(checkout: Path, tmp_path: Path, sqlite: dict[str, str]) -> None:
+    # The answer to reserve-stock is saved, and charge-card is about to be sent.
+    plan = {"run": "crash", "kill": ["charge-card/action/before"], "marks": str(tmp_path), "settings": settings(sqlite)}
+    found = outcome_of(checkout, plan, deaths=1)
+    assert found["outcome"] == "committed"
+    assert found["sent"] == ["charge-card/action", "create-shipment/action"]  # by the second process
+    assert found["history"] == {step: ["action"] for step in ("reserve-stock", "charge-card", "create-shipment")}
+
+
+# ---- the deadline --------------------------------------------------------------------------------------------
+
+
+def test_a_deadline_turns_a_run_back_that_is_not_past_its_pivot(transfer: Path, sqlite: dict[str, str]) -> None:
+    slow = {"credit/action": {"after": TOO_SLOW}}
+    given = {**sqlite, "deadline": TIMEOUT, "backoff_scale": 0}
+    found = outcome_of(transfer, {"run": "deadline", "slow": slow, "settings": given})
+    assert found["outcome"] == "cancelled"
+    assert found["because"] == "the deadline has passed"
+    # The action was at work; its compensation waited for it.
+    assert found["history"] == {"debit": ["action", "compensation"], "credit": ["action", "compensation"]}
+
+
+def test_a_deadline_behind_the_pivot_turns_nothing_back(checkout: Path, sqlite: dict[str, str]) -> None:
+    slow = {"create-shipment/action": {"before": TOO_SLOW}}
+    given = {**sqlite, "deadline": TIMEOUT, "backoff_scale": 0}
+    found = outcome_of(checkout, {"run": "deadline", "slow": slow, "settings": given})
+    assert found["outcome"] == "committed"
