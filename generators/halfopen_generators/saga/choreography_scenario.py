@@ -60,7 +60,7 @@ def scenario_of(
         name: Kebab-case, unique within the design.
         title: One sentence.
         schedule: Who hears what, in order; each event is out by then.
-        breaks: The code to blame, where the caller knows it; else it follows from what goes wrong.
+        breaks: The code to blame if this goes wrong, where the caller knows it; else it follows from what does.
 
     Raises:
         ValueError: the schedule lets somebody hear an event that nobody has published.
@@ -75,7 +75,8 @@ def scenario_of(
     expected = ChoreographyScenario(
         name, title, schedule, outcome, everything if outcome == "committed" else (), undone
     )
-    return replace(expected, breaks=breaks or _broken(design, run, expected))
+    found = _broken(design, run, expected)
+    return replace(expected, breaks=(breaks or found) if found else None)
 
 
 def _must_end(design: SagaDesign, schedule: tuple[Heard, ...]) -> Ending:

@@ -14,7 +14,7 @@ from halfopen.vocabulary import Artifact
 from halfopen_generators.saga.choreography_run import Handler, Heard, handlers
 from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
-from halfopen_generators.saga.targets.python_names import Names, literal, words_tuple
+from halfopen_generators.saga.targets.python_names import LINE, Names, literal, words_tuple
 
 Broker = Literal["nats", "kafka", "rabbitmq"]
 
@@ -158,7 +158,8 @@ def _saga(design: SagaDesign) -> dict[str, Any]:
         # The envelope's own names can't carry the key.
         "key": f"{key}_key" if key in {"name", "event_id", "causation_id", "occurred_at", "data"} else key,
         "events": [
-            {"name": event, "cls": name, "meaning": _meaning(design, event)} for event, name in events.items()
+            {"name": event, "cls": name, "default": _default(event), "meaning": _meaning(design, event)}
+            for event, name in events.items()
         ],
         "participants": participants,
         "participants_by_module": sorted(participants, key=lambda each: str(each["module"])),
@@ -201,6 +202,14 @@ def _meaning(design: SagaDesign, event: str) -> str:
     text = ", or ".join(said) or "It comes from outside and starts a run"
     ending = design.ends.get(event)
     return f"{text}.{f' The run ends {ending}.' if ending else ''}"
+
+
+def _default(event: str) -> str:
+    """The default of an event's name, laid out as the formatter does behind `name: Literal[...] = `."""
+    inline = literal(event)
+    if len(f'    name: Literal["{event}"] = "{event}"') <= LINE:
+        return inline
+    return f"(\n        {inline}\n    )"
 
 
 def _queues(design: SagaDesign) -> Iterator[tuple[str, str, str]]:
@@ -388,7 +397,11 @@ def _scenario(scenario: ChoreographyScenario) -> dict[str, Any]:
 
 def _heard(heard: Heard) -> str:
     parts = [heard.event, _spelled(heard.handler), *([] if heard.fate == "handled" else [heard.fate])]
-    return f"Heard({', '.join(literal(part) for part in parts)})"
+    spelled = [literal(part) for part in parts]
+    inline = f"Heard({', '.join(spelled)})"
+    if 12 + len(inline) < LINE:
+        return inline
+    return "\n".join(["Heard(", *(f"{' ' * 16}{part}," for part in spelled), f"{' ' * 12})"])
 
 
 def _list(members: Iterable[str]) -> str:
