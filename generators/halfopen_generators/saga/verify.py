@@ -88,9 +88,7 @@ class _Verifier:
 
     def _kept(self, label: str) -> bool:
         breach = self.protocol.breaches.get(label)
-        if breach is None or breach.want is None:
-            return False
-        return self.design.participants[self.design.by_name[breach.step].service].keeps(breach.want)
+        return breach is not None and self.protocol.builder.ruled_out(breach)
 
     # -- models ------------------------------------------------------------------------------------------
 

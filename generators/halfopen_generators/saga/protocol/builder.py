@@ -100,17 +100,17 @@ class Builder:
                 some=tuple(some),
                 unless=unless,
                 add={name: change for name, change in add.items() if change},
-                fault=fault or spends is not None or self._ruled_out(breach),
+                fault=fault or spends is not None or (breach is not None and self.ruled_out(breach)),
                 breaks=breach.label if breach else None,
                 note=note,
             )
         )
 
-    def _ruled_out(self, breach: Breach | None) -> bool:
+    def ruled_out(self, breach: Breach) -> bool:
         """True for what a guarantee prevents: it is looked for to learn who needs it, but no run goes on by it."""
-        if breach is None or breach.want is None:
-            return False
-        return self.design.participants[self.design.by_name[breach.step].service].keeps(breach.want)
+        return breach.want is not None and self.design.participants[self.design.by_name[breach.step].service].keeps(
+            breach.want
+        )
 
     def eager(
         self, kind: str, subject: str, *, when: Mapping[str, int], then: Mapping[str, int], sends: Iterable[str] = ()

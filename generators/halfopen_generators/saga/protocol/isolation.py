@@ -247,7 +247,8 @@ class Instances(Model[Chunks, Action]):
         known = self._moves.get(chunk)
         if known is None:
             moves = tuple(self.run.steps(chunk))
-            alone = bool(moves) and all(command.note is None for command, _ in moves)
+            # A move that breaks a promise leads nowhere, so nothing may be put off behind it.
+            alone = bool(moves) and all(command.note is None and not command.breaks for command, _ in moves)
             known = self._moves[chunk] = (moves, alone)
         return known
 

@@ -1,0 +1,70 @@
+"""Designs for tests: from YAML text, by size, and as a hypothesis strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from hypothesis import strategies as st
+
+from halfopen.registry import Options
+from halfopen.source import Source, parse_source, validate
+from halfopen_generators.saga.design import design
+from halfopen_generators.saga.plan import SagaDesign
+from halfopen_generators.saga.spec import SagaSpec
+
+ALL_GUARANTEES = {"deduplicates": True, "refuses_late_actions": True, "accepts_empty_compensation": True}
+
+
+def designed(data: dict[str, Any] | str) -> SagaDesign:
+    """The design of a spec given as a mapping or as YAML."""
+    source = parse_source(data) if isinstance(data, str) else Source(data)
+    return design(validate(SagaSpec, source), source, Options())
+
+
+def in_a_row(steps: int, *, touching: Collection[int] = (), measure: str | None = None, **more: Any) -> SagaDesign:
+    """Steps one after the other: all compensatable and refusable but the pivot, last but one, and one behind it."""
+    spec: dict[str, Any] = {"saga": "row", "style": "orchestration", "deadline": "60s", "services": {}, "steps": []}
+    for n in range(steps):
+        spec["services"][f"p{n}"] = ALL_GUARANTEES
+        step: dict[str, Any] = {"name": f"s{n}", "service": f"p{n}", "action": f"Do{n}x"}
+        if n < steps - 2:
+            step |= {"compensation": f"Undo{n}x", "kind": "compensatable", "can_be_refused": True}
+        else:
+            step |= {"kind": "pivot", "can_be_refused": True} if n == steps - 2 else {"kind": "retriable"}
+        if n in touching:
+            step |= {"reads": ["stock"], "writes": ["stock"]}
+            if measure:
+                step["countermeasures"] = {"stock": measure}
+        spec["steps"].append(step)
+    return designed({**spec, **more})
+
+
+@st.composite
+def orchestrated(draw: st.DrawFn, *, most_steps: int = 3, shared: bool = False) -> SagaDesign:
+    """Any small orchestrated saga, good or broken."""
+    count = draw(st.integers(1, most_steps))
+    maybe = st.sampled_from([True, False, None])
+    spec: dict[str, Any] = {"saga": "any", "style": "orchestration", "services": {}, "steps": []}
+    for n in range(count):
+        spec["services"][f"p{n}"] = {name: draw(maybe) for name in ALL_GUARANTEES} | {"external": draw(st.booleans())}
+        step: dict[str, Any] = {"name": f"s{n}", "service": f"p{n}", "action": f"Do{n}x"}
+        step["after"] = draw(st.lists(st.sampled_from([f"s{m}" for m in range(n)]), unique=True)) if n else []
+        step["can_be_refused"] = draw(st.booleans())
+        if (kind := draw(st.sampled_from(["compensatable", "pivot", "retriable", None]))) is not None:
+            step["kind"] = kind
+        if draw(st.booleans()):
+            refusable = draw(st.sampled_from([False, False, True]))
+            step["compensation"] = {"action": f"Undo{n}x", "can_be_refused": refusable}
+        if draw(st.booleans()):
+            step["retry"] = {"attempts": draw(st.integers(1, 2))}
+        if shared and draw(st.booleans()):
+            step["service"] = "p0"
+            step["reads"] = draw(st.sampled_from([[], ["x"]]))
+            step["writes"] = draw(st.sampled_from([[], ["x"]]))
+            if step["reads"] or step["writes"]:
+                measures = ["semantic-lock", "commutative-update", "reread-value", None]
+                if (measure := draw(st.sampled_from(measures))) is not None:
+                    step["countermeasures"] = {"x": measure}
+        spec["steps"].append(step)
+    return designed(spec)
