@@ -35,7 +35,7 @@ $(VENV)/.halfopen-%: pyproject.toml uv.lock
 
 $(VENV)/.halfopen-demo: extras =
 $(VENV)/.halfopen-test: extras = test
-$(VENV)/.halfopen-dev: extras = dev test oracles bench
+$(VENV)/.halfopen-dev: extras = dev test
 $(VENV)/.halfopen-oracles: extras = test oracles
 $(VENV)/.halfopen-bench: extras = test bench
 
