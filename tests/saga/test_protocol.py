@@ -5,18 +5,17 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import Phase, given, settings
-from inline_snapshot import snapshot
-
-from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Result, explore
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.protocol.choreography import Choreography
 from halfopen_generators.saga.protocol.isolation import Instances, Resources
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.protocol.promises import Rules
 from halfopen_generators.saga.protocol.words import CHOREOGRAPHED, ORCHESTRATED
-from tests.saga.designs import designed, in_a_row, orchestrated
+from hypothesis import Phase, given, settings
+from inline_snapshot import snapshot
 
+from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Result, explore
+from tests.saga.designs import designed, in_a_row, orchestrated
 
 # Shrinking a saga explores it thousands of times; two steps are small enough to read as they come.
 quick = settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
@@ -45,7 +44,7 @@ def verdict(run: Run, result: Result) -> set[str]:  # type: ignore[type-arg]
         (3, True, snapshot((1150, 4695))),
     ],
 )
-def test_the_state_space_has_exactly_this_size(steps: int, exact: bool, counts: tuple[int, int]) -> None:
+def test_the_state_space_has_exactly_this_size(steps: int, *, exact: bool, counts: tuple[int, int]) -> None:
     result = explore(Run(in_a_row(steps), exact=exact).model)
     assert (result.states, result.transitions) == counts
     assert result.bound is None

@@ -14,26 +14,27 @@ when it could break the same one. `forget=False` switches the second off.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from halfopen.checkers.commands import CommandModel
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.builder import CRASHES, Builder
-from halfopen_generators.saga.protocol.isolation import Resources, Variation, over_another
-from halfopen_generators.saga.protocol.promises import (
-    ALL_OR_COMPENSATED,
-    COMPENSATIONS_IN_ORDER,
-    NO_ACTION_AFTER_COMPENSATION,
-    NO_EFFECT_TWICE,
-    NO_HARMFUL_COMPENSATION,
-    NO_WAY_BACK,
-    Breach,
-    Rules,
+from halfopen_generators.saga.protocol.isolation import Resources
+from halfopen_generators.saga.protocol.log import (
+    ABANDONED,
+    CANCELLED,
+    COMMITTED,
+    COMPENSATING,
+    DONE,
+    IDLE,
+    PHASE,
+    RUNNING,
+    SENT,
+    SETTLED,
+    UNDOING,
+    UNKNOWN,
 )
+from halfopen_generators.saga.protocol.participants import Participants
+from halfopen_generators.saga.protocol.promises import ALL_OR_COMPENSATED, NO_WAY_BACK, Breach, Rules
 
-RUNNING, COMPENSATING, COMMITTED, CANCELLED = range(4)
-IDLE, SENT, DONE, UNDOING, UNKNOWN, ABANDONED, SETTLED = range(7)
-PHASE = "phase"
 MESSAGES = ("do", "done", "refused", "undo", "compensated")
 
 
@@ -61,11 +62,12 @@ class Run:
         self.resources = resources or Resources.none()
         self.builder = Builder(exact=exact, design=design)
         self._declare()
+        participants = Participants(design, self.builder, self.rules, self.resources)
         for step in design.steps:
             self._orchestrate(step)
             self._compensate(step)
-            self._act(step)
-            self._undo(step)
+            participants.act(step)
+            participants.undo(step)
             self._at_the_end(step)
         self._finish()
         self.breaches = self.builder.breaches
@@ -255,137 +257,6 @@ class Run:
         builder.eager("cancel", "", when=cancelled, then={PHASE: CANCELLED, **over})
         for step in steps:
             builder.network_faults(step.name, [f"{message}.{step.name}" for message in MESSAGES])
-
-    # -- the participants -------------------------------------------------------------------------------
-
-    def _act(self, step: StepPlan) -> None:
-        name, builder = step.name, self.builder
-        fresh = {f"applied.{name}": 0, f"undone.{name}": 0, f"declined.{name}": 0}
-        for variation in self.resources.acting(step):
-            self._apply(step, fresh, variation)
-        if step.can_be_refused and self.design.faults.refusals:
-            self._answer("refuse", step, fresh, {f"declined.{name}": 1}, "refused")
-        if step.can_be_refused:
-            self._answer("refuse-again", step, {f"declined.{name}": 1, f"applied.{name}": 0}, {}, "refused")
-        if step.read_only:
-            self._answer("apply-again", step, {f"applied.{name}": 1}, {}, "done")
-            return
-        if self.rules.answers_again:
-            self._answer("apply-again", step, {f"applied.{name}": 1, f"undone.{name}": 0}, {}, "done")
-        elif builder.exact:
-            builder.command("ignore", name, when={f"applied.{name}": 1}, takes=f"do.{name}")
-        if not step.idempotent:
-            twice = Breach(NO_EFFECT_TWICE, "SAG07", name, "deduplicates")
-            applied = {f"applied.{name}": 1, f"undone.{name}": 0}
-            builder.command("apply-twice", name, when=applied, takes=f"do.{name}", breach=twice)
-            if step.can_be_refused:
-                after_all = Breach(ALL_OR_COMPENSATED, "SAG07", name, "deduplicates")
-                declined = {**fresh, f"declined.{name}": 1}
-                builder.command("apply-declined", name, when=declined, takes=f"do.{name}", breach=after_all)
-        late = {f"undone.{name}": 1}
-        breach = Breach(NO_ACTION_AFTER_COMPENSATION, "SAG06", name, "refuses_late_actions")
-        when = {**late, f"applied.{name}": 0}
-        builder.command("apply-late", name, when=when, takes=f"do.{name}", breach=breach)
-        if builder.exact:
-            builder.command("refuse-late", name, when=late, takes=f"do.{name}")
-
-    def _apply(self, step: StepPlan, fresh: dict[str, int], variation: Variation) -> None:
-        name = step.name
-        when = {**fresh, **variation.when}
-        if variation.refused:
-            self._answer("refuse-stale", step, when, {f"declined.{name}": 1}, "refused")
-            return
-        then = {f"applied.{name}": 1, **variation.then}
-        kind = over_another("apply", variation.breach)
-        self._answer(kind, step, when, then, "done", note=variation.touch, breach=variation.breach)
-        if self.builder.exact and variation.breach is None:
-            # It commits and crashes before it acknowledges, so the request comes again.
-            self.builder.command(
-                "crash-participant", name, when=when, then=then, keeps=f"do.{name}", spends=CRASHES,
-                sends=[f"done.{name}"], note=variation.touch,
-            )  # fmt: skip
-
-    def _answer(
-        self,
-        kind: str,
-        step: StepPlan,
-        when: dict[str, int],
-        then: dict[str, int],
-        answer: str,
-        *,
-        note: object = None,
-        breach: Breach | None = None,
-    ) -> None:
-        """A request is handled; the answer is sent while somebody waits for it."""
-        name, builder = step.name, self.builder
-        do, waits = f"do.{name}", {f"log.{name}": SENT}
-        if not (self.rules.ignores_late_answers and self.rules.ignores_repeated_answers):
-            builder.command(
-                kind, name, when=when, then=then, takes=do, sends=[f"{answer}.{name}"], note=note, breach=breach
-            )
-            return
-        builder.command(
-            kind,
-            name,
-            when={**when, **waits},
-            then=then,
-            takes=do,
-            sends=[f"{answer}.{name}"],
-            note=note,
-            breach=breach,
-        )
-        unheard = (f"log.{name}", SENT)
-        builder.command(kind, name, when=when, then=then, takes=do, unless=unheard, note=note, breach=breach)
-
-    def _undo(self, step: StepPlan) -> None:
-        if step.compensation is None or step.read_only:
-            return
-        name, builder, undo = step.name, self.builder, f"undo.{step.name}"
-        answer = [f"compensated.{name}"]
-        real, handled = {f"applied.{name}": 1, f"undone.{name}": 0}, {f"undone.{name}": 1}
-        if step.compensation.can_be_refused:
-            real[f"undo-declined.{name}"] = 0
-            builder.command("decline-undo", name, when=real, then={f"undo-declined.{name}": 1}, takes=undo)
-            if builder.exact:
-                builder.command("decline-undo-again", name, when={f"undo-declined.{name}": 1}, takes=undo)
-        for variation in self.resources.undoing(step):
-            kind = over_another("compensate", variation.breach)
-            builder.command(
-                kind, name, when={**real, **variation.when}, then={**handled, **variation.then}, takes=undo,
-                sends=answer, note=variation.touch, breach=variation.breach,
-            )  # fmt: skip
-            if builder.exact and variation.breach is None:
-                builder.command(
-                    "crash-participant-undoing", name, when={**real, **variation.when},
-                    then={**handled, **variation.then}, keeps=undo, spends=CRASHES, sends=answer,
-                    note=variation.touch,
-                )  # fmt: skip
-        for other in self._undone_before(step):
-            out_of_order = Breach(COMPENSATIONS_IN_ORDER, "SAG08", name)
-            standing = {**real, f"applied.{other}": 1, f"undone.{other}": 0}
-            builder.command("compensate-too-early", name, when=standing, takes=undo, breach=out_of_order)
-        never_ran = {f"applied.{name}": 0, f"undone.{name}": 0}
-        harm = Breach(NO_HARMFUL_COMPENSATION, "SAG18", name, "accepts_empty_compensation")
-        builder.command("compensate-nothing", name, when=never_ran, takes=undo, breach=harm)
-        if not self._refuses_empty(step):
-            builder.command("compensate-empty", name, when=never_ran, then=handled, takes=undo, sends=answer)
-        if not step.compensation.idempotent:
-            twice = Breach(NO_EFFECT_TWICE, "SAG04", name, "deduplicates")
-            builder.command("compensate-twice", name, when={**handled, f"applied.{name}": 1}, takes=undo, breach=twice)
-        if builder.exact:
-            waits = {**handled, f"log.{name}": UNDOING}
-            builder.command("compensate-again", name, when=waits, takes=undo, sends=answer)
-            builder.command("compensate-again", name, when=handled, unless=(f"log.{name}", UNDOING), takes=undo)
-
-    def _refuses_empty(self, step: StepPlan) -> bool:
-        return self.design.participants[step.service].guarantees["accepts_empty_compensation"] == "lacks"
-
-    def _undone_before(self, step: StepPlan) -> Iterator[str]:
-        """Steps that directly come after it and can be undone: they have to be, first."""
-        for name in self.design.dependents[step.name]:
-            other = self.design.by_name[name]
-            if other.compensation is not None and not other.read_only:
-                yield name
 
     def _at_the_end(self, step: StepPlan) -> None:
         """What stands or is missing once the run has ended, then or at any later moment."""

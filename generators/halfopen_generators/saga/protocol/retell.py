@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from halfopen.checkers.commands import Command, Layout
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
-from halfopen_generators.saga.protocol import orchestration
+from halfopen_generators.saga.protocol import log
 from halfopen_generators.saga.protocol.words import AT_THE_END, CHOREOGRAPHED, MESSAGES, ORCHESTRATED, Telling
 
 RUN_NAMES = "ABC"
@@ -122,18 +122,16 @@ class Narrator:
         """What the orchestrator does in the same step: the eager commands that the event woke."""
         if not self.design.orchestrated or event.command.breaks:
             return
-        turns = [
-            phase for phase in AT_THE_END if self._became(event, orchestration.PHASE, getattr(orchestration, phase))
-        ]
-        yield from (self._phase(event, phase) for phase in turns if phase == "COMPENSATING")
+        turns = [phase for phase in AT_THE_END if self._became(event, log.PHASE, phase)]
+        yield from (self._phase(event, phase) for phase in turns if phase == log.COMPENSATING)
         for step in self.design.steps:
-            for log, what in ((orchestration.SENT, step.action), (orchestration.UNDOING, self._undo_of(step))):
-                if self._became(event, f"log.{step.name}", log):
+            for entry, what in ((log.SENT, step.action), (log.UNDOING, self._undo_of(step))):
+                if self._became(event, f"log.{step.name}", entry):
                     line = f"{self._lead(event.run)}->>{_id(step.service)}: {what}"
                     yield f"The orchestrator sends {what} to {step.service}.", [line]
-        yield from (self._phase(event, phase) for phase in turns if phase != "COMPENSATING")
+        yield from (self._phase(event, phase) for phase in turns if phase != log.COMPENSATING)
 
-    def _phase(self, event: Event, phase: str) -> tuple[str, list[str]]:
+    def _phase(self, event: Event, phase: int) -> tuple[str, list[str]]:
         text = AT_THE_END[phase]
         return text, [f"Note over {self._lead(event.run)}: {_plain(text)}"]
 

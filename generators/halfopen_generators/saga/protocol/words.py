@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from halfopen_generators.saga.protocol import log
+
 
 @dataclass(frozen=True)
 class Telling:
@@ -36,9 +38,9 @@ MESSAGES = {
 
 # What follows in the same step when the run's phase changes.
 AT_THE_END = {
-    "COMPENSATING": "The run turns to compensating.",
-    "COMMITTED": "The run ends committed.",
-    "CANCELLED": "The run ends cancelled.",
+    log.COMPENSATING: "The run turns to compensating.",
+    log.COMMITTED: "The run ends committed.",
+    log.CANCELLED: "The run ends cancelled.",
 }
 
 # What breaks a promise at a participant reads the same whoever leads.
