@@ -185,6 +185,15 @@ def page(found: SagaDesign, said: Judged) -> str:
     return pages.design_page(found, said, failures, "dbos", ["a.sql"]).text
 
 
+@settings(deadline=None)
+@given(sagas())
+def test_any_saga_has_a_page_with_three_diagrams(text: str) -> None:
+    found = designed(text)
+    written = page(found, Judged("Said."))
+    assert written.count("```mermaid\n") == 3
+    assert all(step.action in written for step in found.steps)
+
+
 def test_the_page_says_what_was_found_and_how_much_was_looked_at() -> None:
     text = page(example("checkout.saga.yaml"), judged())
     assert "### SAG06 late action" in text
