@@ -94,9 +94,10 @@ def suite(folder: Path) -> tuple[dict[str, int], str]:
     """The generated suite's counts by outcome, and what it printed."""
     there = importlib.util.find_spec("moto") is not None
     require("moto", available=there, how_to_get="install 'moto[stepfunctions]' from PyPI")
-    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=")
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=", "-rx")
     ran = run(folder, *command, "tests/test_engine.py", "tests/test_scenarios.py")
-    counts = re.findall(r"(\d+) (passed|failed|errors?|xfailed|xpassed|skipped)", ran.stdout.splitlines()[-1])
+    last = (ran.stdout.splitlines() or [""])[-1]
+    counts = re.findall(r"(\d+) (passed|failed|errors?|xfailed|xpassed|skipped)", last)
     return {what: int(count) for count, what in counts}, ran.stdout + ran.stderr
 
 
@@ -104,8 +105,10 @@ def suite(folder: Path) -> tuple[dict[str, int], str]:
 def test_every_scenario_is_replayed_on_moto(name: str, tmp_path: Path) -> None:
     found = designed(DESIGNS[name])
     counts, printed = suite(written(tmp_path, found))
-    assert set(counts) == {"passed"}, printed[-6000:]
-    assert counts["passed"] > len(scenarios(found)) + len(found.steps) + 2
+    # A crash of the engine is the one thing that moto can't show.
+    crashes = sum(each.crash_after is not None for each in scenarios(found))
+    assert (set(counts), counts["skipped"]) == ({"passed", "skipped"}, crashes), printed[-6000:]
+    assert counts["passed"] > len(scenarios(found)) - crashes + len(found.steps) + 2
 
 
 SIX_BY_NAME = (
@@ -143,11 +146,13 @@ def test_a_run_that_the_spec_as_it_stands_can_not_pass_is_expected_to_fail(tmp_p
     )
     found = designed(steps, services=services)
     counts, printed = suite(written(tmp_path / "broken", found, late))
-    assert (counts.get("xfailed"), counts.get("failed")) == (1, None), printed[-4000:]
+    assert counts.get("failed") is None, printed[-4000:]
+    assert "XFAIL tests/test_scenarios.py::test_the_run_ends_as_it_must[late-after-undo]" in printed
     mended = designed(steps, services={"reserve-stock-service": {}, "charge-card-service": {}})
     counts, printed = suite(written(tmp_path / "mended", mended, late))
     # Strict: a run said to fail that doesn't is a failure of the suite.
     assert counts.get("failed") == 1, printed[-4000:]
+    assert "late-after-undo" in printed
     assert "XPASS(strict)" in printed
 
 
