@@ -31,6 +31,7 @@ class Transport:
         self.steps = importlib.import_module(f"{package}.saga").BY_NAME
         self.scripted = importlib.import_module("tests.scripted")
         self.sent: list[str] = []
+        self.answered: list[str] = []
         self.threads = ThreadPoolExecutor()
         self.at_work: list[Future[Any]] = []
         self.lock = threading.Lock()
@@ -56,6 +57,8 @@ class Transport:
             participant.handle(self.store, request)
         self._kill(f"{point}/after")
         time.sleep(slow.get("after", 0))
+        with self.lock:
+            self.answered.append(point)
         return answer
 
     def _kill(self, point: str) -> None:
@@ -67,8 +70,39 @@ class Transport:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def race(package: str, plan: dict[str, Any]) -> None:
+    """Throw the same requests at a participant from many threads at once, and print what took effect."""
+    ledger, store, participants, messages = (
+        importlib.import_module(f"{package}.{name}") for name in ("ledger", "store", "participants", "messages")
+    )
+    tables = store.Store(plan["settings"]["participants_url"])
+    participant = next(iter(participants.PARTICIPANTS.values()))
+    step, operation = next(iter(participant.operations.items()))
+    body = dict.fromkeys(operation.request.__dataclass_fields__, "x")
+
+    def ask(run: str, what: str) -> None:
+        participant.handle(tables, messages.Request(run, step, what, body))
+
+    found = []
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(plan["race"]):
+            same, both = f"same-{number}", f"both-{number}"
+            wait([threads.submit(ask, same, "action") for _ in range(8)])
+            asked = [threads.submit(ask, both, what) for _ in range(4) for what in ("compensation", "action")]
+            wait(asked)
+            for each in asked:
+                each.result()
+            histories = {name: ledger.history(tables, run) for name, run in (("action", same), ("both", both))}
+            found.append({name: list(history.get(step, ())) for name, history in histories.items()})
+    print(json.dumps(found))  # noqa: T201 - what whoever started this process reads
+    tables.close()
+
+
 def main() -> None:
     package, plan = sys.argv[1], json.loads(sys.argv[2])
+    if "race" in plan:
+        race(package, plan)
+        return
     workflow, config, ledger, store, example = (
         importlib.import_module(f"{package}.{name}") for name in ("workflow", "config", "ledger", "store", "example")
     )
@@ -83,7 +117,7 @@ def main() -> None:
     history = {step: list(effects) for step, effects in ledger.history(tables, run).items()}
     found = {"outcome": result.outcome, "because": result.because, "later": again.outcome}
     print(  # noqa: T201 - what whoever started this process reads
-        json.dumps({**found, "history": history, "sent": transport.sent})
+        json.dumps({**found, "history": history, "sent": transport.sent, "answered": transport.answered})
     )
     workflow.stop()
     tables.close()

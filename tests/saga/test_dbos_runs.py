@@ -14,6 +14,7 @@ from tests.saga.support_dbos import (
     CHECKOUT,
     SPECS,
     TRANSFER,
+    TRIP,
     designed,
     drive,
     need_dbos,
@@ -44,6 +45,12 @@ def transfer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need_dbos()
     return written(CHECKOUT, tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(scope="module")
+def trip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    need_dbos()
+    return written(TRIP, tmp_path_factory.mktemp("trip"))
 
 
 @pytest.fixture
@@ -192,6 +199,42 @@ def test_a_crash_between_saving_and_publishing_recovers(checkout: Path, tmp_path
     assert found["outcome"] == "committed"
     assert found["sent"] == ["charge-card/action", "create-shipment/action"]  # by the second process
     assert found["history"] == {step: ["action"] for step in ("reserve-stock", "charge-card", "create-shipment")}
+
+
+# ---- branches ------------------------------------------------------------------------------------------------
+
+
+def test_branches_do_not_wait_for_each_other(trip: Path, sqlite: dict[str, str]) -> None:
+    slow = {"book-flight/action": {"before": TOO_SLOW}}
+    found = outcome_of(trip, {"run": "branches", "slow": slow, "settings": settings(sqlite, TIMEOUT)})
+    assert found["outcome"] == "committed"
+    other = ["check-trip/action", "book-hotel/action", "book-car/action"]
+    assert found["answered"] == [*other, "book-flight/action", "pay/action", "send-mail/action"]
+
+
+def test_a_refusal_on_one_branch_waits_for_what_is_at_work_on_the_other(trip: Path, sqlite: dict[str, str]) -> None:
+    slow = {"book-flight/action": {"before": TOO_SLOW}}
+    plan = {"run": "refused", "slow": slow, "refuse": ["book-hotel/action"], "settings": settings(sqlite, TIMEOUT)}
+    found = outcome_of(trip, plan)
+    assert found["outcome"] == "cancelled"
+    assert found["history"] == {"book-flight": ["action", "compensation"]}
+    assert found["answered"][-2:] == ["book-flight/action", "book-flight/compensation"]
+
+
+# ---- what a participant's database sees ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_requests_that_arrive_at_once_take_effect_once(
+    database: str, transfer: Path, request: pytest.FixtureRequest
+) -> None:
+    found = drive(transfer, {"race": 8, "settings": request.getfixturevalue(database)})
+    assert found.returncode == 0, found.stderr
+    races = json.loads(found.stdout)
+    assert len(races) == 8
+    # The same action eight times: done once. And against its compensation: undone if it was done, or never done.
+    assert {tuple(race["action"]) for race in races} == {("action",)}
+    assert {tuple(race["both"]) for race in races} <= {("action", "compensation"), ()}
 
 
 # ---- the deadline --------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def _beside(design: SagaDesign, scenario: Scenario) -> Iterator[str]:
 def _fails_because(design: SagaDesign, scenario: Scenario) -> str:
     """Why the run can't end as it must: the checker's finding, or a guarantee that a participant lacks."""
     if scenario.breaks is not None:
-        return f"{scenario.breaks}: {scenario.title}"
+        return scenario.title if scenario.breaks in scenario.title else f"{scenario.breaks}: {scenario.title}"
     missing = dict.fromkeys(
         f"{step.service} lacks {guarantee}" for step in design.steps for guarantee in _missed(design, scenario, step)
     )
