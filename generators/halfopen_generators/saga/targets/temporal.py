@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from halfopen.templates import kebab, pascal
+from halfopen.templates import kebab
 from halfopen.vocabulary import Artifact
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.scenario import Scenario
@@ -14,6 +14,7 @@ from halfopen_generators.saga.targets import python
 from halfopen_generators.saga.targets.python_context import PythonSaga, python_saga
 
 _PACKAGE_FILES = ("activities.py", "starter.py", "worker.py", "workflow.py")
+_PROJECT_FILES = {"README.md": "text/markdown", "pyproject.toml": "application/toml", "requirements.txt": "text/plain"}
 _TEST_FILES = ("conftest.py", "crashing_worker.py", "replay.py")
 
 
@@ -33,12 +34,39 @@ def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[A
     saga = python_saga(design)
     yield from python.common(saga, scenarios, _settings(saga))
     activities = tuple(_activities(saga))
-    workflow = f"{pascal(design.name)}Saga"
     for name in _PACKAGE_FILES:
         path = f"{saga.package}/{name}"
-        yield python.rendered(f"temporal/{name}.j2", path, saga, activities=activities, workflow=workflow)
+        yield python.rendered(f"temporal/{name}.j2", path, saga, activities=activities)
+    for name, kind in _PROJECT_FILES.items():
+        rows = tuple(_files(saga))
+        yield python.rendered(
+            f"temporal/{name}.j2", name, saga, media_type=kind, settings=_settings(saga), files=rows
+        )
     for name in _TEST_FILES:
-        yield python.rendered(f"temporal/tests/{name}.j2", f"tests/{name}", saga, workflow=workflow)
+        yield python.rendered(f"temporal/tests/{name}.j2", f"tests/{name}", saga)
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """What files of the package hold, and when to change them."""
+
+    name: str
+    holds: str
+    change: str
+
+
+def _files(saga: PythonSaga) -> Iterator[FileRow]:
+    for module in saga.modules:
+        yield FileRow(f"{module.name}.py", module.title, "yes: it is yours")
+    yield FileRow("contract.py", "The messages, typed.", "yes, where the spec left a type open")
+    yield FileRow("inputs.py", "What each step is asked with.", "yes, where a field comes from elsewhere")
+    yield FileRow("transport.py", "How a request gets to its participant.", "yes: in process as shipped")
+    yield FileRow("starter.py, worker.py", "The two programs.", "to start runs from your own code")
+    yield FileRow("saga.py", "The steps, and the rules of a run.", "through the spec")
+    yield FileRow("workflow.py, activities.py", "The orchestrator, and what it asks for.", "rarely")
+    yield FileRow("participants.py, guarantees.py", "Business functions behind guarantees.", "through the spec")
+    yield FileRow("store.py, schema.sql", "A participant's database.", "to join it with your own")
+    yield FileRow("ledger.py, example.py", "Stand-ins, so that it runs at once.", "delete it when you go live")
 
 
 def _activities(saga: PythonSaga) -> Iterator[Activity]:
