@@ -14,8 +14,10 @@ from halfopen_generators.saga.targets.asl import CANCELLED, COMMITTED, MOST_ATTE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfopen.registry import Options
-from halfopen.source import Source, validate
+from halfopen.explain import explain
+from halfopen.progress import Silent
+from halfopen.registry import Options, capability
+from halfopen.source import Source, parse_source, validate
 
 
 def step(name: str, **more: Any) -> dict[str, Any]:
@@ -303,3 +305,16 @@ def test_whatever_the_order_all_that_was_sent_is_undone_once_and_in_order(
         # Whatever comes after it was undone before it, or never stood.
         later = [other for other in found.by_name if name in found.ancestors[other]]
         assert all(place.get(other, -1) < at for other in later)
+
+
+def test_what_the_target_says_otherwise_stands_in_the_report() -> None:
+    saga = capability("saga")
+    page = explain(step_functions.CODE)
+    for section, told in (("## Example", ["deadline", "steps[0]"]), ("## Fix", [])):
+        text = page.split(section)[1].split("```yaml\n")[1].split("```")[0]
+        source = parse_source(text)
+        found = saga.design(validate(saga.spec, source), source, saga.options())
+        asked = saga.check(found, saga.options(target="step-functions"), Silent()).findings
+        assert sorted(each.evidence[0].path for each in asked if each.code == "TGT01") == told
+        findings = saga.check(found, saga.options(), Silent()).findings
+        assert [each for each in findings if each.code == "TGT01"] == []

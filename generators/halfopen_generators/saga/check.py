@@ -23,6 +23,7 @@ from halfopen_generators.saga.counterexample import scenario
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.promises import Breach
+from halfopen_generators.saga.render import unsupported
 from halfopen_generators.saga.static_rules import at, finding, static_findings
 from halfopen_generators.saga.verify import Break, Verification, verify
 
@@ -54,7 +55,8 @@ def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judge
     """Everything that can say no to the design, asked."""
     verification = verify(design, options, progress)
     explored = tuple(_finding(design, broken) for broken in _one_of_each(verification.breaks))
-    findings = tuple(sorted(_merged(static_findings(design), explored), key=_gravest_first))
+    told = (*_merged(static_findings(design), explored), *unsupported(design, options.target))
+    findings = tuple(sorted(told, key=_gravest_first))
     checks = (_exploration(design, options, verification), *contracts.checks(design))
     scenarios = (scenario(design, broken) for broken in _one_of_each(verification.breaks))
     return Judged(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from halfopen.registry import Judged
-from halfopen.source import BadInput, Problem
+from halfopen.source import BadInput, Problem, Source
 from halfopen.templates import kebab
-from halfopen.vocabulary import Artifact
+from halfopen.vocabulary import Artifact, Finding
 from halfopen_generators.saga import contracts, pages, tables
 from halfopen_generators.saga.checked_spec import checked_spec
 from halfopen_generators.saga.options import SagaOptions
@@ -65,6 +65,20 @@ def target(design: SagaDesign, asked: str | None) -> str:
         message = f"{asked} does not run a saga by {design.style}."
         raise BadInput([Problem(message, path="target", value=asked, legal=legal)])
     return asked
+
+
+def unsupported(design: SagaDesign, asked: str | None) -> tuple[Finding, ...]:
+    """What the target that was asked for says otherwise than the spec; nothing if none was asked for.
+
+    Raises:
+        BadInput: the target can't say the style of the saga.
+    """
+    if asked is None:
+        return ()
+    # A target that says everything as it stands has nothing to tell.
+    told = getattr(_module(target(design, asked)), "unsupported", None)
+    found: tuple[Finding, ...] = told(design, Source(data=None)) if told else ()
+    return found
 
 
 def _orchestrated(design: SagaDesign, judged: Judged, name: str) -> tuple[pages.Table, tuple[Artifact, ...]]:

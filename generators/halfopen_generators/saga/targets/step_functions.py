@@ -25,7 +25,7 @@ DEFINITION = "statemachine.asl.json"
 # Lambda ends a function after 15 minutes (Lambda quotas).
 LONGEST_FUNCTION = 900
 # What this target can't say as the spec does.
-CODE = "SAG21"
+CODE = "TGT01"
 _FILES = {
     "template.yaml": "application/yaml",
     "README.md": "text/markdown",
@@ -47,7 +47,6 @@ class Function:
     variable: str
     setting: str
     timeout: int
-    external: bool
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,6 @@ def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[A
     shared: dict[str, Any] = {
         "definition": DEFINITION,
         "functions": functions,
-        "stack": pascal(design.name),
         "until_answered": machine.until_answered,
         "cases": cases,
         # What only some of the cases need.
@@ -143,7 +141,6 @@ def _functions(saga: PythonSaga) -> Iterator[Function]:
             variable=f"{name}FunctionArn",
             setting=f"{name}DatabaseUrl",
             timeout=min(longest, LONGEST_FUNCTION),
-            external=participant.plan.external,
         )
 
 
