@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from _pytest.mark import ParameterSet
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.verify import verify
 
@@ -31,29 +30,6 @@ NUMBER = {
     "every fair run ends": 7,
 }
 
-# Where the two differ and PROTOCOL.md doesn't settle it, or the checker departs from its letter. Each is expected to
-# fail, strictly: once page and checker meet, the test says so and the entry has to go.
-EXACT = {
-    "read-only-in-between": "rule 5 to the letter settles a step with nothing to undo at once; the checker waits",
-    "retriable-gives-up": "rule 4 turns the run back, the page below the rules forbids it; the checker stops asking",
-    "retriable-without-a-pivot": "the same without a pivot, where only rule 4 speaks; the checker stops asking",
-    "retriable-refused-for-now": "refused, a retriable step is sent again and decided anew; the checker says broken",
-    "pivot-beside-a-look": "6 asks that nothing be undone and all behind be done; the checker, that nobody turn back",
-    "choreographed-join-without-dedupe": "two events, each heard once; the checker applies the action twice",
-    "choreographed-failure-before-it-ran": "its action can't run any more; the checker calls the compensation empty",
-    "choreographed-ended-by-nobody": "the same; here the checker ends a run by it that to the letter never ends",
-    "choreographed-not-atomic-without-dedupe": "after a crash the request comes again; the checker takes it as gone",
-}
-UNBOUNDED = {name: EXACT[name] for name in ("read-only-in-between", "choreographed-ended-by-nobody")}
-
-
-def rows(disputed: Mapping[str, str]) -> list[ParameterSet]:
-    """Every spec of the table, those in dispute marked so."""
-    return [
-        pytest.param(name, marks=[pytest.mark.xfail(reason=disputed[name], strict=True)] if name in disputed else [])
-        for name in sorted(table())
-    ]
-
 
 def our_checker_says(name: str, *, exact: bool) -> Mapping[int, Outcome]:
     """The checker's verdict on each property."""
@@ -67,7 +43,7 @@ def those(said: Mapping[int, Outcome], outcome: Outcome) -> set[int]:
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("name", rows(EXACT))
+@pytest.mark.parametrize("name", sorted(table()))
 def test_exactly_bounded_both_say_the_same(name: str) -> None:
     run = spin_says(name)
     assert run.complete, run.why_incomplete
@@ -82,7 +58,7 @@ def test_exactly_bounded_both_say_the_same(name: str) -> None:
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("name", rows(UNBOUNDED))
+@pytest.mark.parametrize("name", sorted(table()))
 def test_without_bounds_nothing_holds_that_spin_can_break(name: str) -> None:
     run = spin_says(name)
     assert run.complete, run.why_incomplete

@@ -70,7 +70,6 @@ def promela(design: SagaDesign) -> str:
         "hearings": hearings,
         "events": {event: index for index, event in enumerate(_events(design))},
         "heard": {event: [h for h in hearings if h.event == event] for event in _events(design)},
-        "may_run": {step.index: _may_run(design, step, frozenset()) for step in design.steps},
         "committed": [event for event, ending in design.ends.items() if ending == "committed"],
         "cancelled": [event for event, ending in design.ends.items() if ending == "cancelled"],
     }
@@ -115,35 +114,3 @@ def _events(design: SagaDesign) -> list[str]:
         if step.compensation:
             named += [*step.compensation.consumes, step.compensation.emits or ""]
     return [event for event in dict.fromkeys(named) if event]
-
-
-def _may_run(design: SagaDesign, step: StepPlan, asked: frozenset[str]) -> str:
-    """Whether the step's action may still run, as a Promela expression.
-
-    It is undecided, and each event it waits for is out or may still come: from an action that may still run,
-    or from the compensation of a step that ran or may still run. What depends on itself never comes, hence
-    `asked`.
-    """
-    mark = f"run {step.name}"
-    if mark in asked:
-        return "false"
-    coming = [_may_come(design, event, asked | {mark}) for event in step.consumes]
-    return " && ".join([f"undecided_{step.index}", *coming])
-
-
-def _may_come(design: SagaDesign, event: str, asked: frozenset[str]) -> str:
-    mark = f"event {event}"
-    number = _events(design).index(event)
-    if mark in asked:
-        return f"out[{number}]"
-    asked |= {mark}
-    ways = [f"out[{number}]"]
-    for step in design.steps:
-        if event == step.emits or (event == step.emits_on_refusal and step.can_be_refused):
-            ways.append(f"({_may_run(design, step, asked)})")
-        undo = step.compensation
-        if undo and event == undo.emits:
-            ran = f"(acts[{step.index}] > 0 || ({_may_run(design, step, asked)}))"
-            starts = " || ".join(_may_come(design, start, asked) for start in undo.consumes) or "false"
-            ways.append(f"(!handled[{step.index}] && {ran} && ({starts}))")
-    return f"({' || '.join(ways)})"
