@@ -99,7 +99,6 @@ class PythonStep:
     docstring: str
     applied: str
     reply_arguments: str
-    asked_until_done: bool
 
     @property
     def undos(self) -> tuple[str, ...]:
@@ -303,7 +302,6 @@ def _steps(design: SagaDesign, classes: Names, trigger: Mapping[str, PythonField
             docstring=_docstring(step),
             applied="" if step.read_only else "    ledger.applied(call)\n",
             reply_arguments=_reply_arguments(step),
-            asked_until_done=step.kind == "retriable",
         )
 
 
@@ -370,7 +368,7 @@ def _notes(step: StepPlan) -> Iterator[str]:
     if step.can_be_refused:
         yield "A business rule may say no: raise contract.Refused, and nothing is changed."
     if step.kind == "retriable":
-        yield "There is no way back from here: a refusal is asked again until it succeeds."
+        yield "There is no way back from here: it is asked until it is done, so it must not be refused for good."
 
 
 def _participant(plan: ParticipantPlan, functions: Names, steps: Sequence[PythonStep]) -> PythonParticipant:

@@ -80,10 +80,20 @@ def _fails_because(design: SagaDesign, scenario: Scenario) -> str:
     """Why the run can't end as it must: the checker's finding, or a guarantee that a participant lacks."""
     if scenario.breaks is not None:
         return scenario.title if scenario.breaks in scenario.title else f"{scenario.breaks}: {scenario.title}"
+    given_up = [
+        f"{step.name} is given up on after {step.retry.attempts} tries, and there is no way back"
+        for step in design.steps
+        if step.kind == "retriable" and _tries_spent(scenario, step)
+    ]
     missing = dict.fromkeys(
         f"{step.service} lacks {guarantee}" for step in design.steps for guarantee in _missed(design, scenario, step)
     )
-    return "; ".join(missing)
+    return "; ".join([*given_up, *missing])
+
+
+def _tries_spent(scenario: Scenario, step: StepPlan) -> bool:
+    fates = [each.fate for each in scenario.deliveries if (each.step, each.request) == (step.name, "action")]
+    return len(fates) == step.retry.attempts and not {"answered", "refused", "duplicated"}.intersection(fates)
 
 
 def _missed(design: SagaDesign, scenario: Scenario, step: StepPlan) -> Iterator[Guarantee]:
