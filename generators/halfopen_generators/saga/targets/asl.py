@@ -36,6 +36,8 @@ HISTORY = 24_000
 EVENTS_A_TRY = 3
 EVENTS_A_STATE = 10
 MOST_ATTEMPTS = 99_999_999
+# MaxDelaySeconds is less than 31,622,400 (Amazon States Language); no execution lasts longer than a year, either.
+LONGEST = 31_622_399
 
 
 @dataclass
@@ -251,8 +253,8 @@ class Machine:
 
 
 def seconds(duration: float) -> int:
-    """The duration as this language has it: whole seconds, at least one, rounded up."""
-    return max(1, ceil(round(duration, 6)))
+    """The duration as this language has it: whole seconds, rounded up, from one to just short of a year."""
+    return max(1, min(LONGEST, ceil(round(duration, 6))))
 
 
 def waits(retry: RetryPlan) -> State:

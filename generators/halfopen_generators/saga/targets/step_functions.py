@@ -114,7 +114,7 @@ def _rounded(step: StepPlan, source: Source) -> Iterator[Finding]:
     asked = {"timeout": step.timeout, "retry.backoff": step.retry.backoff, "retry.max_backoff": step.retry.max_backoff}
     rounded = [f"{name} {value:g} s" for name, value in asked.items() if seconds(value) != value]
     if rounded:
-        message = f"{step.name}: {', '.join(rounded)} rounded up to whole seconds."
+        message = f"{step.name}: {', '.join(rounded)}: whole seconds here, rounded up, a year at most."
         fix = "Write whole seconds, so that all targets behave the same."
         yield _finding("Times are whole seconds", message, fix, source, ("steps", step.spec_index))
 
