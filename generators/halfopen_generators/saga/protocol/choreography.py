@@ -14,6 +14,7 @@ from halfopen.checkers.explore import EVERY_RUN_ENDS
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.builder import CRASHES, DUPLICATED, Builder
 from halfopen_generators.saga.protocol.isolation import Resources, Variation, over_another
+from halfopen_generators.saga.protocol.participants import undone_before
 from halfopen_generators.saga.protocol.promises import (
     ALL_OR_COMPENSATED,
     COMPENSATIONS_IN_ORDER,
@@ -147,10 +148,12 @@ class Choreography:
             kind, step.name, when=when, then=published, takes=queue, sends=sends, breach=breach, note=note,
             spends=spends if builder.exact else None,
         )  # fmt: skip
-        if builder.exact and queue is not None and breach is None:
+        if builder.exact and breach is None:
+            # What joins has taken its events in before; the last of them comes again.
+            comes_again = [f"{step.consumes[-1]}>{step.name}"] if queue is None else []
             builder.command(
-                f"crash-after-{kind}", step.name, when=when, then=published, keeps=queue, sends=sends,
-                spends=CRASHES, note=note,
+                f"crash-after-{kind}", step.name, when=when, then=published, keeps=queue,
+                sends=[*sends, *comes_again], spends=CRASHES, note=note,
             )  # fmt: skip
 
     def _ways_in(self, step: StepPlan) -> tuple[str | None, dict[str, int]]:
@@ -163,6 +166,11 @@ class Choreography:
             arrived = {f"in.{event}>{step.name}": 1}
             self.builder.command(f"hear {event}", step.name, takes=f"{event}>{step.name}", then=arrived)
         return None, {f"in.{event}>{step.name}": 1 for event in step.consumes}
+
+    def _heard_again(self, step: StepPlan, queue: str | None) -> list[str | None]:
+        """From where an event can come once more to a step that has handled it."""
+        joins = self.builder.exact and len(step.consumes) > 1
+        return [f"{event}>{step.name}" for event in step.consumes] if joins else [queue]
 
     # -- participants ------------------------------------------------------------------------------------
 
@@ -179,15 +187,16 @@ class Choreography:
             self._handle("refuse", step, queue, fresh, declined, emits=step.emits_on_refusal)
         if step.read_only:
             return
-        if step.emits:
+        if step.emits and self.design.participants[step.service].keeps("deduplicates"):
             lost = Breach(EVERY_RUN_ENDS, "SAG10", name, "publishes_atomically")
             self._handle("crash-unpublished", step, queue, fresh, {}, breach=lost, spends=CRASHES)
         if not step.idempotent:
             twice = Breach(NO_EFFECT_TWICE, "SAG07", name, "deduplicates")
-            self._handle("apply-twice", step, queue, {**came, f"applied.{name}": 1}, {}, breach=twice)
-            if step.can_be_refused:
-                after_all = Breach(ALL_OR_COMPENSATED, "SAG07", name, "deduplicates")
-                self._handle("apply-declined", step, queue, {**came, f"declined.{name}": 1}, {}, breach=after_all)
+            after_all = Breach(ALL_OR_COMPENSATED, "SAG07", name, "deduplicates")
+            for again in self._heard_again(step, queue):
+                self._handle("apply-twice", step, again, {**came, f"applied.{name}": 1}, {}, breach=twice)
+                if step.can_be_refused:
+                    self._handle("apply-declined", step, again, {**came, f"declined.{name}": 1}, {}, breach=after_all)
         late = Breach(NO_ACTION_AFTER_COMPENSATION, "SAG06", name, "refuses_late_actions")
         handled = {**came, f"undone.{name}": 1, f"applied.{name}": 0}
         self._handle("apply-late", step, queue, handled, {}, breach=late)
@@ -224,11 +233,10 @@ class Choreography:
             kind = over_another("compensate", variation.breach)
             when, then = {**real, **variation.when}, {**handled, **variation.then}
             self._handle(kind, step, queue, when, then, emits=emits, breach=variation.breach, note=variation.touch)
-        for other in self.design.dependents[name]:
-            if self.design.by_name[other].compensation is not None and not self.design.by_name[other].read_only:
-                early = Breach(COMPENSATIONS_IN_ORDER, "SAG08", name)
-                standing = {**real, f"applied.{other}": 1, f"undone.{other}": 0}
-                self._handle("compensate-too-early", step, queue, standing, {}, breach=early)
+        for other in undone_before(self.design, step):
+            early = Breach(COMPENSATIONS_IN_ORDER, "SAG08", name)
+            standing = {**real, f"applied.{other}": 1, f"undone.{other}": 0}
+            self._handle("compensate-too-early", step, queue, standing, {}, breach=early)
         pivot = self.design.pivot
         if pivot is not None and pivot is not step:
             back = Breach(NO_WAY_BACK, "SAG02", name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.builder import CRASHES, Builder
 from halfopen_generators.saga.protocol.isolation import Resources, Variation, over_another
@@ -17,6 +15,18 @@ from halfopen_generators.saga.protocol.promises import (
     Breach,
     Rules,
 )
+
+
+def undone_before(design: SagaDesign, step: StepPlan) -> tuple[str, ...]:
+    """The nearest steps behind it that can be undone: they have to be, first. What can't be is passed over."""
+    found: dict[str, None] = {}
+    for name in design.dependents[step.name]:
+        other = design.by_name[name]
+        if other.compensation is not None and not other.read_only:
+            found[name] = None
+        else:
+            found.update(dict.fromkeys(undone_before(design, other)))
+    return tuple(found)
 
 
 class Participants:
@@ -41,24 +51,31 @@ class Participants:
         if step.read_only:
             self._answer("apply-again", step, {f"applied.{name}": 1}, {}, "done")
             return
-        if self.rules.answers_again:
-            self._answer("apply-again", step, {f"applied.{name}": 1, f"undone.{name}": 0}, {}, "done")
-        elif builder.exact:
-            builder.command("ignore", name, when={f"applied.{name}": 1}, takes=f"do.{name}")
-        if not step.idempotent:
-            twice = Breach(NO_EFFECT_TWICE, "SAG07", name, "deduplicates")
-            applied = {f"applied.{name}": 1, f"undone.{name}": 0}
-            builder.command("apply-twice", name, when=applied, takes=f"do.{name}", breach=twice)
-            if step.can_be_refused:
-                after_all = Breach(ALL_OR_COMPENSATED, "SAG07", name, "deduplicates")
-                declined = {**fresh, f"declined.{name}": 1}
-                builder.command("apply-declined", name, when=declined, takes=f"do.{name}", breach=after_all)
-        late = {f"undone.{name}": 1}
+        self._act_again(step, fresh)
         breach = Breach(NO_ACTION_AFTER_COMPENSATION, "SAG06", name, "refuses_late_actions")
-        when = {**late, f"applied.{name}": 0}
-        builder.command("apply-late", name, when=when, takes=f"do.{name}", breach=breach)
+        late = {f"undone.{name}": 1}
+        builder.command("apply-late", name, when={**late, f"applied.{name}": 0}, takes=f"do.{name}", breach=breach)
         if builder.exact:
             builder.command("refuse-late", name, when=late, takes=f"do.{name}")
+
+    def _act_again(self, step: StepPlan, fresh: dict[str, int]) -> None:
+        """A request that was handled before."""
+        name, builder = step.name, self.builder
+        applied, declined = {f"applied.{name}": 1, f"undone.{name}": 0}, {**fresh, f"declined.{name}": 1}
+        if self.rules.answers_again:
+            self._answer("apply-again", step, applied, {}, "done")
+        elif builder.exact:
+            builder.command("ignore", name, when={f"applied.{name}": 1}, takes=f"do.{name}")
+        if step.idempotent:
+            return
+        twice = Breach(NO_EFFECT_TWICE, "SAG07", name, "deduplicates")
+        builder.command("apply-twice", name, when=applied, takes=f"do.{name}", breach=twice)
+        if step.kind != "retriable" and step.can_be_refused:
+            after_all = Breach(ALL_OR_COMPENSATED, "SAG07", name, "deduplicates")
+            builder.command("apply-declined", name, when=declined, takes=f"do.{name}", breach=after_all)
+        elif not self.design.participants[step.service].keeps("deduplicates"):
+            # Nobody turned back on its refusal, so that it is decided anew does no harm.
+            self._answer("apply", step, declined, {f"applied.{name}": 1, f"declined.{name}": 0}, "done")
 
     def _apply(self, step: StepPlan, fresh: dict[str, int], variation: Variation) -> None:
         name = step.name
@@ -132,7 +149,7 @@ class Participants:
                     then={**handled, **variation.then}, keeps=undo, spends=CRASHES, sends=answer,
                     note=variation.touch,
                 )  # fmt: skip
-        for other in self._undone_before(step):
+        for other in undone_before(self.design, step):
             out_of_order = Breach(COMPENSATIONS_IN_ORDER, "SAG08", name)
             standing = {**real, f"applied.{other}": 1, f"undone.{other}": 0}
             builder.command("compensate-too-early", name, when=standing, takes=undo, breach=out_of_order)
@@ -151,10 +168,3 @@ class Participants:
 
     def _refuses_empty(self, step: StepPlan) -> bool:
         return self.design.participants[step.service].guarantees["accepts_empty_compensation"] == "lacks"
-
-    def _undone_before(self, step: StepPlan) -> Iterator[str]:
-        """Steps that directly come after it and can be undone: they have to be, first."""
-        for name in self.design.dependents[step.name]:
-            other = self.design.by_name[name]
-            if other.compensation is not None and not other.read_only:
-                yield name
