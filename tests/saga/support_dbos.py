@@ -108,6 +108,16 @@ steps:
   - {name: s3, service: c, action: DoC, compensation: UndoC, can_be_refused: true}
 """
 
+# A step behind the pivot that may be refused for good, and one that is given up.
+STUCK = """
+saga: stuck
+steps:
+  - {name: reserve, service: inventory, action: ReserveStock, compensation: ReleaseStock}
+  - {name: charge, service: payment, action: ChargeCard, kind: pivot}
+  - {name: ship, service: shipping, action: CreateShipment, kind: retriable, can_be_refused: true}
+  - {name: tell, service: mail, action: SendMail, kind: retriable, retry: {attempts: 2}}
+"""
+
 
 def _long(start: str, length: int, step: int = 0) -> str:
     return (start + "x" * length)[: length - 1] + str(step)
@@ -142,6 +152,7 @@ SPECS = {
     "one": ONE,
     "six": SIX,
     "lacking": LACKING,
+    "stuck": STUCK,
     "long": LONG,
 }
 
