@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Model, explore
 from halfopen.vocabulary import Outcome
-from tests.checkers.published import TCommit, TwoPhase
+from tests.checkers.published import PaxosCommit, TCommit, TwoPhase
 
 
 def test_two_phase_commit_has_the_published_counts() -> None:
@@ -18,6 +18,14 @@ def test_two_phase_commit_has_the_published_counts() -> None:
     assert (twophase.states, twophase.generated) == (288, 1146)
     assert tcommit.violations == twophase.violations == {}
     assert tcommit.outcome("TCConsistent") is Outcome.HOLDS
+
+
+@pytest.mark.slow
+def test_paxos_commit_has_the_published_count() -> None:
+    # manifest.json of the same folder: 1,321,761 distinct states in 28 levels.
+    result = explore(PaxosCommit(), budget=Budget(seconds=900))
+    assert (result.states, result.depth + 1) == (1_321_761, 28)
+    assert (result.violations, result.bound) == ({}, None)
 
 
 class Graph(Model[int, str]):
