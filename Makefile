@@ -59,7 +59,8 @@ oracles: $(VENV)/.halfopen-oracles  ## the tests that need engines and outside t
 	@REQUIRE_ORACLES=1 $(PYTEST) -m oracle
 
 bench: $(VENV)/.halfopen-bench  ## how fast the checker is
-	@$(BIN)/python -m pytest benchmarks
+	@$(BIN)/python -m pytest -q benchmarks --benchmark-columns=median,stddev,rounds --benchmark-timer=time.process_time
+	@if command -v spin >/dev/null; then $(BIN)/python benchmarks/spin_side_by_side.py; else echo "No spin here: not raced against it."; fi
 
 clean:  ## take away what make made
 	rm -rf $(VENV) demo .cache
