@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -192,6 +193,45 @@ def nats_server(folder: Path) -> Iterator[str]:
     finally:
         server.kill()
         server.wait()
+
+
+@contextmanager
+def rabbitmq_server(folder: Path) -> Iterator[str]:
+    """A RabbitMQ of its own, as the user who runs this, with nothing shared; its URL."""
+    port, distribution, mapper = free_port(), free_port(), free_port()
+    home = folder / "rabbitmq"
+    home.mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "ERL_EPMD_PORT": str(mapper),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_EPMD_RELAXED_COMMAND_CHECK": "1",
+        "LANG": "C.UTF-8",
+        "RABBITMQ_HOME": str(home),
+        "RABBITMQ_NODENAME": f"halfopen{port}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(distribution),
+        "RABBITMQ_MNESIA_BASE": str(home / "data"),
+        "RABBITMQ_LOG_BASE": str(home / "log"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
+        "RABBITMQ_SERVER_START_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+    }
+    # Debian's wrapper changes to another user; the script behind it does not.
+    found = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"))
+    command = [str(found[-1]) if found else str(program("rabbitmq-server"))]
+    server = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        await_port(port, server)
+        yield f"amqp://guest:guest@127.0.0.1:{port}/"
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+        # Erlang's port mapper has left the group; this one is ours alone, by its port.
+        subprocess.run(["epmd", "-port", str(mapper), "-kill"], env=environment, capture_output=True, check=False)
 
 
 def await_port(port: int, server: subprocess.Popen[bytes], seconds: float = 120.0) -> None:

