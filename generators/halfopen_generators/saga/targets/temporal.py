@@ -39,9 +39,7 @@ def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[A
         yield python.rendered(f"temporal/{name}.j2", path, saga, activities=activities)
     for name, kind in _PROJECT_FILES.items():
         rows = tuple(_files(saga))
-        yield python.rendered(
-            f"temporal/{name}.j2", name, saga, media_type=kind, settings=_settings(saga), files=rows
-        )
+        yield python.rendered(f"temporal/{name}.j2", name, saga, media_type=kind, settings=_settings(saga), files=rows)
     for name in _TEST_FILES:
         yield python.rendered(f"temporal/tests/{name}.j2", f"tests/{name}", saga)
 
