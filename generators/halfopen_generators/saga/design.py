@@ -19,7 +19,7 @@ from halfopen_generators.saga.plan import (
     StepPlan,
 )
 from halfopen_generators.saga.policy import policy
-from halfopen_generators.saga.references import check_references, dependencies, order
+from halfopen_generators.saga.references import check_order, check_references, dependencies, order
 from halfopen_generators.saga.spec import Guarantee, Kind, Participant, SagaSpec, Step, Style
 
 CONSISTENCY_LAW = 4
@@ -39,6 +39,7 @@ def design(spec: SagaSpec, source: Source, options: Options) -> SagaDesign:
     decided: list[Decision] = []
     style = _style(spec, decided)
     spec = events.named(spec, style, decided)
+    check_order(spec, source)
     inferred = kinds.infer(spec, decided)
     dependency = dependencies(spec)
     names = order(spec)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from halfopen.templates import pascal
 from halfopen.vocabulary import Decision
@@ -21,13 +21,14 @@ def named(spec: SagaSpec, style: Style, decided: list[Decision]) -> SagaSpec:
         return spec
     waits = dependencies(spec)
     trigger = spec.trigger or f"{pascal(spec.saga)}Requested"
-    done = {step.name: step.emits or f"{step.action}Succeeded" for step in spec.steps}
+    of = _stems(spec)
+    done = {step.name: step.emits or f"{of(step, step.action)}Succeeded" for step in spec.steps}
     refused = {
-        step.name: step.emits_on_refusal or (f"{step.action}Refused" if step.can_be_refused else None)
+        step.name: step.emits_on_refusal or (f"{of(step, step.action)}Refused" if step.can_be_refused else None)
         for step in spec.steps
     }
     undone = {
-        step.name: step.compensation.emits or f"{step.compensation.action}Succeeded"
+        step.name: step.compensation.emits or f"{of(step, step.compensation.action)}Succeeded"
         for step in spec.steps
         if step.compensation
     }
@@ -55,6 +56,13 @@ def named(spec: SagaSpec, style: Style, decided: list[Decision]) -> SagaSpec:
             )
         )
     return spec.model_copy(update={"steps": tuple(steps), "trigger": trigger})
+
+
+def _stems(spec: SagaSpec) -> Callable[[Step, str], str]:
+    """What an operation's events are named after: the operation; and the step, where two share an operation's name."""
+    operations = [step.action for step in spec.steps]
+    operations += [step.compensation.action for step in spec.steps if step.compensation]
+    return lambda step, name: name if operations.count(name) == 1 else f"{name}Of{pascal(step.name)}"
 
 
 def _incomplete(step: Step) -> bool:

@@ -44,9 +44,18 @@ def check_references(spec: SagaSpec, source: Source) -> None:
         *_countermeasures(spec, source),
         *_ends(spec, source),
     ]
-    if not problems:
-        problems = list(_cycle(spec, source))
     if problems:
+        raise BadInput(problems)
+    check_order(spec, source)
+
+
+def check_order(spec: SagaSpec, source: Source) -> None:
+    """Refuse steps that wait for each other.
+
+    Raises:
+        BadInput: by `after`, or by the events that they consume and emit, steps form a circle.
+    """
+    if problems := list(_cycle(spec, source)):
         raise BadInput(problems)
 
 
