@@ -65,7 +65,10 @@ def test_ruff_has_nothing_to_say(name: str, broker: Broker, tmp_path: Path) -> N
     settings = ["--isolated", "--target-version=py311"]
     commands = [[str(ruff), "check", "--select=E,F,W,B,UP", "--ignore=E501", *settings, "."]]
     if name != "awkward":  # names that are nearly as long as a line are laid out as they come
-        commands += [[str(ruff), "format", "--diff", *settings, "."], [str(ruff), "check", "--select=I", *settings, "."]]
+        commands += [
+            [str(ruff), "format", "--diff", *settings, "."],
+            [str(ruff), "check", "--select=I", *settings, "."],
+        ]
     for command in commands:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -106,9 +109,7 @@ def test_an_awkward_spec_runs_all_the_same(tmp_path: Path) -> None:
     _require_faststream("nats")
     folder = written(tmp_path, AWKWARD, "nats")
     program_text = f"import {'s' * 64}_saga.main as main; print(list(main.PARTICIPANTS))"
-    done = subprocess.run(
-        [sys.executable, "-c", program_text], cwd=folder, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program_text], cwd=folder, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.replace("'", '"')) == ["main", "v" * 64]
 
 

@@ -107,24 +107,20 @@ def _must_undo(design: SagaDesign, run: Run) -> tuple[str, ...]:
 
 def _broken(design: SagaDesign, run: Run, expected: ChoreographyScenario) -> str | None:
     """The code of the property that this run breaks; None if all hold."""
-    twice = {handler for handler in run.effects if run.effects.count(handler) > 1 and _harms(design, handler)}
-    if twice:
-        return "SAG07" if any(handler.request == "action" for handler in twice) else "SAG04"
-    if any(run.count(heard.step, "action") for heard in run.history if _declined(design, heard)):
-        return "SAG07"
-    if run.harm:
-        return "SAG18"
-    if any(_after_its_compensation(run, step) for step in design.steps):
-        return "SAG06"
-    if run.way_back:
-        return "SAG02"
-    if run.too_early:
-        return "SAG08"
-    if run.outcome is None:
-        return _hung(design, run, expected)
-    if run.outcome != expected.outcome or run.standing() != expected.standing:
-        return "SAG11"
-    return None
+    twice = {handler.request for handler in run.effects if run.effects.count(handler) > 1 and _harms(design, handler)}
+    declined = [heard.step for heard in run.history if _declined(design, heard)]
+    stuck = run.outcome is None
+    faults = {
+        "SAG07": "action" in twice or any(run.count(step, "action") for step in declined),
+        "SAG04": bool(twice),
+        "SAG18": bool(run.harm),
+        "SAG06": any(_after_its_compensation(run, step) for step in design.steps),
+        "SAG02": bool(run.way_back),
+        "SAG08": bool(run.too_early),
+        _hung(design, run, expected): stuck,
+    }
+    wrong = not stuck and (run.outcome != expected.outcome or run.standing() != expected.standing)
+    return next((code for code, found in faults.items() if found), "SAG11" if wrong else None)
 
 
 def _harms(design: SagaDesign, handler: Handler) -> bool:
@@ -154,9 +150,7 @@ def _hung(design: SagaDesign, run: Run, expected: ChoreographyScenario) -> str:
 def _all(design: SagaDesign) -> Iterator[ChoreographyScenario]:
     happy = _history(design, ())
     yield scenario_of(design, "happy-path", "Every step succeeds.", ())
-    yield scenario_of(
-        design, "newest-first", "Every event is overtaken by the next.", _newest_first(design, ())
-    )
+    yield scenario_of(design, "newest-first", "Every event is overtaken by the next.", _newest_first(design, ()))
     yield from _around(design, "", happy, 0)
     for step in design.steps:
         if not step.can_be_refused or not step.consumes:
@@ -172,9 +166,7 @@ def _all(design: SagaDesign) -> Iterator[ChoreographyScenario]:
         yield from _early(design, step, schedule)
 
 
-def _around(
-    design: SagaDesign, prefix: str, history: tuple[Heard, ...], start: int
-) -> Iterator[ChoreographyScenario]:
+def _around(design: SagaDesign, prefix: str, history: tuple[Heard, ...], start: int) -> Iterator[ChoreographyScenario]:
     """The same run with each event twice, each participant killed, and everything repeated at its end.
 
     `start` is where the history begins to differ from those that have been told before.
@@ -197,9 +189,7 @@ def _around(
         yield scenario_of(design, f"{prefix}everything-again", title, (*history, *again))
 
 
-def _early(
-    design: SagaDesign, refused: StepPlan, schedule: tuple[Heard, ...]
-) -> Iterator[ChoreographyScenario]:
+def _early(design: SagaDesign, refused: StepPlan, schedule: tuple[Heard, ...]) -> Iterator[ChoreographyScenario]:
     """For each step the compensation before the action, where messages that overtake each other allow it."""
     for step in design.steps:
         if step.compensation is None:

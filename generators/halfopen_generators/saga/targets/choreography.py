@@ -91,9 +91,7 @@ BROKERS: Mapping[Broker, BrokerWords] = {
 }
 
 
-def artifacts(
-    design: SagaDesign, scenarios: Iterable[ChoreographyScenario], broker: Broker
-) -> Iterator[Artifact]:
+def artifacts(design: SagaDesign, scenarios: Iterable[ChoreographyScenario], broker: Broker) -> Iterator[Artifact]:
     """The participants of a choreographed saga, what runs them on that broker, and tests that replay the scenarios."""
     saga = _saga(design)
     words = _words(BROKERS[broker], saga)
@@ -127,7 +125,10 @@ def _words(words: BrokerWords, saga: Mapping[str, Any]) -> dict[str, Any]:
         **vars(words),
         "test_imports": "\n".join(
             sorted(
-                ("from faststream.message import AckStatus", f"from faststream.{words.module} import {words.test_class}")
+                (
+                    "from faststream.message import AckStatus",
+                    f"from faststream.{words.module} import {words.test_class}",
+                )
             )
         ),
         "dead_letters": words.dead_letters.format(**saga),
@@ -240,8 +241,7 @@ def _participant(
         "undoes": any(step["undo"] for step in steps),
         "classes": sorted({events[event] for heard in own.values() for event in heard}, key=_import_order),
         "handlers": [
-            _handler(design, handler, heard, events, local, constant[handler.step])
-            for handler, heard in own.items()
+            _handler(design, handler, heard, events, local, constant[handler.step]) for handler, heard in own.items()
         ],
     }
 
@@ -336,8 +336,7 @@ def _annotation(classes: list[str]) -> str:
     joined = " | ".join(dict.fromkeys(classes))
     if len(joined) <= 90:  # noqa: PLR2004 - what is left of a line of 120 with room to spare
         return joined
-    inner = "\n        | ".join(dict.fromkeys(classes))
-    return inner
+    return "\n        | ".join(dict.fromkeys(classes))
 
 
 def _story(plan: ParticipantPlan) -> Iterator[str]:
