@@ -73,9 +73,7 @@ def _style(spec: SagaSpec, decided: list[Decision]) -> Style:
         "event-sourced": ("orchestration", "choreography"),
     }
     style, because = (spec.style, "The spec asks for it.") if spec.style else _recommend_style(spec)
-    decided.append(
-        Decision(about="style", choice=style, because=because, instead_of=others[style], law=SAGA_LAW)
-    )
+    decided.append(Decision(about="style", choice=style, because=because, instead_of=others[style], law=SAGA_LAW))
     return style
 
 
@@ -89,9 +87,7 @@ def _recommend_style(spec: SagaSpec) -> tuple[Style, str]:
     teams = {service.team for service in spec.services.values() if service.team}
     reasons = []
     if len(spec.steps) > most:
-        reasons.append(
-            f"{len(spec.steps)} steps are more than the {most} whose flow people can follow by events"
-        )
+        reasons.append(f"{len(spec.steps)} steps are more than the {most} whose flow people can follow by events")
     if branches:
         reasons.append("steps branch and join, and a join needs somebody who remembers what is in")
     if spec.visibility == "required":
@@ -133,9 +129,7 @@ def _correlation_key(spec: SagaSpec, decided: list[Decision]) -> str:
         "Left out: every run gets an id of its own, and each message carries it. A business key would show "
         "retries by the caller, too."
     )
-    decided.append(
-        Decision(about="correlation_key", choice="saga_id", because=because, instead_of=("a business key",))
-    )
+    decided.append(Decision(about="correlation_key", choice="saga_id", because=because, instead_of=("a business key",)))
     return "saga_id"
 
 
@@ -180,15 +174,11 @@ def _timeout(step: Step, spec_index: int, style: Style, decided: list[Decision])
     figure = policy().defaults.timeout
     if style != "choreography":
         about = f"steps[{spec_index}].timeout"
-        decided.append(
-            Decision(about=about, choice=f"{figure.value:g}s", because=figure.source, law=RESILIENCE_LAW)
-        )
+        decided.append(Decision(about=about, choice=f"{figure.value:g}s", because=figure.source, law=RESILIENCE_LAW))
     return figure.value
 
 
-def _compensation(
-    step: Step, spec_index: int, kind: Kind, decided: list[Decision]
-) -> CompensationPlan | None:
+def _compensation(step: Step, spec_index: int, kind: Kind, decided: list[Decision]) -> CompensationPlan | None:
     asked = step.compensation
     if asked is not None:
         return CompensationPlan(
@@ -202,9 +192,7 @@ def _compensation(
         return None
     name = compensation_name(step.action)
     because = f"The step is said to be compensatable, and {name} is what undoes {step.action}."
-    decided.append(
-        Decision(about=f"steps[{spec_index}].compensation", choice=name, because=because, law=SAGA_LAW)
-    )
+    decided.append(Decision(about=f"steps[{spec_index}].compensation", choice=name, because=because, law=SAGA_LAW))
     return CompensationPlan(name, (), None, can_be_refused=False, idempotent=False)
 
 

@@ -26,9 +26,7 @@ def infer(spec: SagaSpec, decided: list[Decision]) -> dict[str, Kind]:
         found[step.name] = kind
         others = tuple(other for other in ("compensatable", "pivot", "retriable") if other != kind)
         decided.append(
-            Decision(
-                about=f"steps[{index}].kind", choice=kind, because=reason, instead_of=others, law=SAGA_LAW
-            )
+            Decision(about=f"steps[{index}].kind", choice=kind, because=reason, instead_of=others, law=SAGA_LAW)
         )
     return found
 
@@ -55,9 +53,7 @@ def _pivot(spec: SagaSpec) -> tuple[Step | None, str]:
     if (asked := next((step for step in ordered if step.kind == "pivot"), None)) is not None:
         return asked, ""
     # A step that the user calls retriable is behind the pivot, so it can't be it.
-    without = [
-        step for step in ordered if step.kind is None and step.compensation is None and not step.read_only
-    ]
+    without = [step for step in ordered if step.kind is None and step.compensation is None and not step.read_only]
     if not without:
         return None, ""
     refusable = [step for step in without if step.can_be_refused]

@@ -109,10 +109,7 @@ class SagaDesign:
     @cached_property
     def dependents(self) -> Mapping[str, tuple[str, ...]]:
         """For each step the steps that directly wait for it."""
-        return {
-            step.name: tuple(other.name for other in self.steps if step.name in other.after)
-            for step in self.steps
-        }
+        return {step.name: tuple(other.name for other in self.steps if step.name in other.after) for step in self.steps}
 
     @cached_property
     def ancestors(self) -> Mapping[str, frozenset[str]]:

@@ -81,9 +81,7 @@ def _twice(spec: SagaSpec, source: Source) -> Iterator[Problem]:
     for index, step in enumerate(spec.steps):
         first = seen.setdefault(snake(step.name), step)
         if first is not step:
-            other = (
-                "" if first.name == step.name else f" (in generated code it is the same as {first.name!r})"
-            )
+            other = "" if first.name == step.name else f" (in generated code it is the same as {first.name!r})"
             yield source.problem(("steps", index, "name"), f"two steps bear the name {step.name!r}{other}.")
 
 

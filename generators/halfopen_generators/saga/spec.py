@@ -52,9 +52,7 @@ Kind = Literal["compensatable", "pivot", "retriable"]
 Countermeasure = Literal[
     "semantic-lock", "commutative-update", "pessimistic-view", "reread-value", "version-file", "by-value"
 ]
-Guarantee = Literal[
-    "deduplicates", "refuses_late_actions", "accepts_empty_compensation", "publishes_atomically"
-]
+Guarantee = Literal["deduplicates", "refuses_late_actions", "accepts_empty_compensation", "publishes_atomically"]
 Ending = Literal["committed", "cancelled"]
 
 
@@ -127,27 +125,19 @@ class Step(_Spec):
     idempotent: bool = Field(
         default=False, description="Applying it twice is as applying it once, even where nothing is deduplicated."
     )
-    irreversible: bool = Field(
-        default=False, description="Its effect leaves the system: a mail, a payout, a launch."
-    )
+    irreversible: bool = Field(default=False, description="Its effect leaves the system: a mail, a payout, a launch.")
     timeout: Duration | None = None
     retry: Retry | None = None
     reads: Names = Field(default=(), description="Resources at its participant that the transaction reads.")
-    writes: Names = Field(
-        default=(), description="Resources at its participant that the transaction changes."
-    )
+    writes: Names = Field(default=(), description="Resources at its participant that the transaction changes.")
     countermeasures: dict[Word, Countermeasure] = Field(
         default_factory=dict, description="By resource: what keeps two runs apart on it."
     )
-    request: Fields = Field(
-        default_factory=dict, description="Field name to type: string, int64, repeated OrderLine."
-    )
+    request: Fields = Field(default_factory=dict, description="Field name to type: string, int64, repeated OrderLine.")
     reply: Fields = Field(default_factory=dict)
     consumes: Names = Field(default=(), description="Choreography: it runs once all of these events are in.")
     emits: Word | None = Field(default=None, description="Choreography: the event that says it succeeded.")
-    emits_on_refusal: Word | None = Field(
-        default=None, description="Choreography: the event that says it was refused."
-    )
+    emits_on_refusal: Word | None = Field(default=None, description="Choreography: the event that says it was refused.")
 
 
 class Faults(_Spec):
@@ -156,12 +146,8 @@ class Faults(_Spec):
     refusals: bool = True
     lost_messages: int = Field(default=1, ge=0, le=5, description="How many per run, in exact mode.")
     duplicated_messages: int = Field(default=1, ge=0, le=5, description="How many per run, in exact mode.")
-    late_messages: bool = Field(
-        default=True, description="A message may arrive after its sender gave up on it."
-    )
-    crashes: int = Field(
-        default=1, ge=0, le=5, description="Of the orchestrator or a participant, with recovery."
-    )
+    late_messages: bool = Field(default=True, description="A message may arrive after its sender gave up on it.")
+    crashes: int = Field(default=1, ge=0, le=5, description="Of the orchestrator or a participant, with recovery.")
 
 
 class SagaSpec(_Spec):

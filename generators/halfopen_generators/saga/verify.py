@@ -148,9 +148,7 @@ class _Verifier:
         if events and events[-1].command.breaks:
             return ""
         if breach.promise != EVERY_RUN_ENDS:
-            return (
-                "Nobody has anything left to do, and what stands is not what the events that are out say."
-            )
+            return "Nobody has anything left to do, and what stands is not what the events that are out say."
         step = self.design.by_name[breach.step]
         if not self.design.orchestrated:
             return f"Nobody has anything left to do, and the run has not ended: it stands at {step.name}."
