@@ -36,7 +36,8 @@ def views(design: SagaDesign, scenarios: Iterable[Scenario]) -> Iterator[Scenari
     """Each scenario as Python source, in the order given."""
     for scenario in scenarios:
         beside = tuple(_beside(design, scenario))
-        for_good = (name for name in beside if design.by_name[name].compensation is None)
+        # A row of the table is about its own step; a counterexample may be about what stands beside it.
+        for_good = (name for name in beside if design.by_name[name].compensation is None and not scenario.breaks)
         # What only reads leaves nothing that could stand.
         standing = (name for name in scenario.standing if not design.by_name[name].read_only)
         yield ScenarioView(
