@@ -17,7 +17,8 @@ from pathlib import Path
 
 from halfopen_generators.saga.choreography_scenario import ChoreographyScenario, choreography_scenarios
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.targets.choreography import BROKERS, Broker, artifacts
+from halfopen_generators.saga.targets.choreography import artifacts
+from halfopen_generators.saga.targets.choreography_brokers import BROKERS, Broker
 
 from tests.saga.designs import designed
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from halfopen_generators.saga.choreography_scenario import choreography_scenarios
-from halfopen_generators.saga.targets.choreography import Broker
+from halfopen_generators.saga.targets.choreography_brokers import Broker
 
 from tests.oracles import require
 from tests.saga.designs import designed
@@ -117,7 +117,9 @@ def test_without_an_outbox_a_kill_loses_the_event_on_a_real_nats(tmp_path: Path)
     processes = folder / "tests" / "processes.py"
     processes.write_text(processes.read_text().replace("PATIENCE = 60.0", "PATIENCE = 20.0"))
     with nats_server(tmp_path / "streams") as url:
-        found = replayed(folder, "-k", "to-reserve-killed or (to-authorize-twice and not refused)", LACKING_TEST_BROKER=url)
+        found = replayed(
+            folder, "-k", "to-reserve-killed or (to-authorize-twice and not refused)", LACKING_TEST_BROKER=url
+        )
     assert found.outcomes == {
         "lacking-requested-to-reserve-killed-before-publish": "xfailed",
         "lacking-requested-to-reserve-killed-before-ack": "passed",

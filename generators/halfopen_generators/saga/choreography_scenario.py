@@ -172,7 +172,7 @@ def _around(design: SagaDesign, prefix: str, history: tuple[Heard, ...], start: 
     `start` is where the history begins to differ from those that have been told before.
     """
     said = " (after a refusal)" if prefix else ""
-    for place in range(start, len(history)):
+    for place in range(max(start, 0), len(history)):
         heard, up_to = history[place], history[: place + 1]
         what = f"{prefix}{kebab(heard.event)}-to-{_handler_name(heard.handler)}"
         title = f"{_whom(design, heard)} hears {heard.event} twice{said}."
