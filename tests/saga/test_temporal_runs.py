@@ -73,8 +73,10 @@ class Bench:
 
     async def turned_back(self) -> None:
         """Wait until the run goes back, and then lose the request that is under way."""
-        while (await self.handle.query(self.package.workflow.SagaWorkflow.standing)).state == "running":
-            await asyncio.sleep(0.05)
+        running = True
+        while running:
+            standing = await self.handle.query(self.package.workflow.SagaWorkflow.standing)
+            running = standing.state == "running"
         raise ConnectionError("nobody waits for this any more")
 
     def effects(self) -> dict[str, tuple[str, ...]]:
@@ -193,20 +195,18 @@ def test_a_duplicate_reply_skips_no_step(loop: asyncio.Runner, bench: Make, orde
     from temporalio import activity
     from temporalio.service import RPCError, RPCStatusCode
 
-    it, tokens = bench(order), []
+    it, tokens = bench(order), asyncio.Queue[bytes]()
 
     @activity.defn(name="reserve")
     async def answer_twice(request: dict[str, Any]) -> None:
         await it.transport.send(order.messages.Request(**request))
-        tokens.append(activity.info().task_token)
+        tokens.put_nowait(activity.info().task_token)
         activity.raise_complete_async()
 
     async def work() -> None:
         async with asyncio.timeout(PATIENCE), with_activity(it, answer_twice):
             await it.start()
-            while not tokens:
-                await asyncio.sleep(0.01)
-            handle = it.client.get_async_activity_handle(task_token=tokens[0])
+            handle = it.client.get_async_activity_handle(task_token=await tokens.get())
             await handle.complete({})
             with pytest.raises(RPCError) as unheard:
                 await handle.complete({})
@@ -249,7 +249,8 @@ def test_a_run_that_is_called_off_is_undone(loop: asyncio.Runner, bench: Make, o
 def test_calling_off_a_run_without_a_way_back_changes_nothing(
     step: str, loop: asyncio.Runner, bench: Make, parcel: Any
 ) -> None:
-    it, seen = bench(parcel), []
+    it = bench(parcel)
+    seen: list[Any] = []
 
     async def call_off() -> None:
         await it.handle.cancel()
