@@ -47,14 +47,13 @@ def saga(steps: int) -> dict[str, Any]:
 
 def compare(steps: int) -> tuple[str, ...]:
     """One row: both verdicts of one saga, their states and seconds, and the ratio of the seconds."""
+    from halfopen.progress import Silent
+    from halfopen.registry import Options
+    from halfopen.source import Source, validate
     from halfopen_generators.saga.design import design
     from halfopen_generators.saga.options import SagaOptions
     from halfopen_generators.saga.spec import SagaSpec
     from halfopen_generators.saga.verify import verify as explore
-
-    from halfopen.progress import Silent
-    from halfopen.registry import Options
-    from halfopen.source import Source, validate
     from tests.saga.promela.promela import promela
     from tests.saga.promela.spin import verify as spin
 

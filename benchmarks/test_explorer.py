@@ -10,10 +10,10 @@ import resource
 from typing import Any
 
 import pytest
-from halfopen_generators.saga.protocol.isolation import Instances, Resources
-from halfopen_generators.saga.protocol.orchestration import Run
 
 from halfopen.checkers.explore import Model, Result, explore
+from halfopen_generators.saga.protocol.isolation import Instances, Resources
+from halfopen_generators.saga.protocol.orchestration import Run
 from tests.saga.designs import in_a_row
 
 
@@ -31,7 +31,11 @@ def model(steps: int, runs: int, *, exact: bool = False, reduced: str = "all") -
 
 def timed(benchmark: Any, *args: Any, rounds: int = 3, **options: Any) -> Result[Any, Any]:
     """Build and explore afresh each round: what a user waits for."""
-    result: Result[Any, Any] = benchmark.pedantic(lambda: explore(model(*args, **options)), rounds=rounds)
+
+    def fresh() -> Result[Any, Any]:
+        return explore(model(*args, **options))
+
+    result: Result[Any, Any] = benchmark.pedantic(fresh, rounds=rounds)
     seconds = benchmark.stats.stats.median
     benchmark.extra_info["states"] = result.states
     benchmark.extra_info["states a second"] = round(result.states / seconds)
@@ -43,7 +47,7 @@ def timed(benchmark: Any, *args: Any, rounds: int = 3, **options: Any) -> Result
 @pytest.mark.parametrize(
     ("runs", "steps", "to_reach"),
     [(1, 60, "1 s"), (2, 24, "1 s"), (3, 8, "1 s"), (2, 40, "10 s"), (3, 12, "10 s")],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_time_to_verdict(benchmark: Any, runs: int, steps: int, to_reach: str) -> None:
     benchmark.extra_info["to reach"] = to_reach

@@ -56,7 +56,7 @@ class Counterexample(Word):
 
     sentences: tuple[str, ...] = Field(description="One event each, in order, in the domain's words.")
     diagram: str = Field(description="The same run as a Mermaid sequence diagram.")
-    test: str | None = Field(default=None, description="Path of the generated test that replays the run.")
+    test: str | None = Field(default=None, description="The command that replays the run against the generated code.")
     replayed: bool = Field(
         description="True if the run was reproduced event by event within the fault bounds of the spec."
     )

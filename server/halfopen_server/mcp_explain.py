@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from halfopen.explain import explain
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
+from halfopen.explain import explain
 from halfopen.source import BadInput
 from halfopen_server.mcp_answers import refusal
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from halfopen_server.commands import commands
-from halfopen_server.mcp import build_server
 from mcp import Client
 
+from halfopen_server.commands import commands
+from halfopen_server.mcp import build_server
 from tests.claude_code.conftest import Claude, litter
 from tests.claude_code.scripted_api import Block, Script, ScriptedApi, scripted_api
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from halfopen_server import cli_doctor
 
 from halfopen.explain import codes
+from halfopen_server import cli_doctor
 from tests.cli.conftest import Invoke
 
 

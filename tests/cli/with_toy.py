@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from halfopen_server.cli import main
-
 from halfopen.registry import MODULES
+from halfopen_server.cli import main
 
 if __name__ == "__main__":
     cast("dict[str, str]", MODULES)["toy"] = "tests.cli.toy"

@@ -10,10 +10,10 @@ from typing import Any, Literal, Union, get_args, get_origin
 import click
 import jsonschema
 import pytest
-from halfopen_server.cli_capability import command_of
 from pydantic import BaseModel
 
 from halfopen.registry import MODULES, Capability, Options, capabilities, capability
+from halfopen_server.cli_capability import command_of
 from tests.cli.toy import capability as toy
 
 PLAIN = {bool, int, float, str}

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from halfopen_server.mcp import build_server
 from mcp import Client
 from mcp_types import ListRootsResult, Root
 
+from halfopen_server.mcp import build_server
 from tests.mcp.toy import Bench
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]

@@ -6,13 +6,13 @@ import json
 import re
 
 import pytest
+from mcp import Client
+
+from halfopen.data import root
 from halfopen_server.commands import commands, parse_command
 from halfopen_server.mcp import build_server
 from halfopen_server.mcp_schema import flat
 from halfopen_server.mcp_tools import Place
-from mcp import Client
-
-from halfopen.data import root
 
 pytestmark = pytest.mark.anyio
 

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from halfopen_server.roots import Roots
 from hypothesis import given
 from hypothesis import strategies as st
 
 from halfopen.source import BadInput
+from halfopen_server.roots import Roots
 from tests.mcp.conftest import Connect
 
 pytestmark = pytest.mark.anyio

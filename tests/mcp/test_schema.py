@@ -4,13 +4,13 @@ from typing import Any
 
 import jsonschema
 import pytest
-from halfopen_server.mcp_answers import Answer
-from halfopen_server.mcp_schema import brief, flat
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from halfopen.vocabulary import Report
+from halfopen_server.mcp_answers import Answer
+from halfopen_server.mcp_schema import brief, flat
 
 
 class Inner(BaseModel):

@@ -8,8 +8,6 @@ from typing import Any
 import anyio
 import jsonschema
 import pytest
-from halfopen_server.mcp import INSTRUCTIONS, build_server
-from halfopen_server.mcp_answers import Answer, ListedFinding, ListedRun, answer
 from inline_snapshot import snapshot
 from mcp import Client
 from mcp.shared.exceptions import MCPError
@@ -30,6 +28,8 @@ from halfopen.vocabulary import (
     Severity,
     Verdict,
 )
+from halfopen_server.mcp import INSTRUCTIONS, build_server
+from halfopen_server.mcp_answers import Answer, ListedFinding, ListedRun, answer
 from tests.mcp.conftest import Connect
 from tests.mcp.toy import Bench, ToySpec
 

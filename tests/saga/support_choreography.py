@@ -19,7 +19,6 @@ from halfopen_generators.saga.choreography_scenario import ChoreographyScenario,
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.targets.choreography import artifacts
 from halfopen_generators.saga.targets.choreography_brokers import BROKERS, Broker
-
 from tests.saga.designs import designed
 
 CHECKOUT = (Path(__file__).parents[2] / "examples" / "checkout-choreography.saga.yaml").read_text()

@@ -11,14 +11,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from halfopen.registry import Options
+from halfopen.source import parse_source, validate
 from halfopen_generators.saga.design import design
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.scenario import Scenario, scenarios
 from halfopen_generators.saga.spec import SagaSpec
 from halfopen_generators.saga.targets import dbos
-
-from halfopen.registry import Options
-from halfopen.source import parse_source, validate
 from tests.oracles import require
 
 DRIVER = Path(__file__).with_name("support_dbos_driver.py")

@@ -19,7 +19,6 @@ from typing import Any
 
 from halfopen_generators.saga.scenario import Scenario, scenarios
 from halfopen_generators.saga.targets import temporal
-
 from tests.oracles import require
 from tests.saga.support_dbos import designed
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from halfopen_generators.saga.options import SagaOptions
-from halfopen_generators.saga.verify import verify
 
 from halfopen.progress import Silent
 from halfopen.vocabulary import Outcome
+from halfopen_generators.saga.options import SagaOptions
+from halfopen_generators.saga.verify import verify
 from tests.saga.promela.opinion import spin_says
 from tests.saga.promela.promela import PROPERTIES
 from tests.saga.promela.table import designed, table

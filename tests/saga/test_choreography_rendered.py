@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from halfopen_generators.saga.targets.choreography_brokers import Broker
 
+from halfopen_generators.saga.targets.choreography_brokers import Broker
 from tests.oracles import require
 from tests.saga.support_choreography import ALL_BROKERS, AWKWARD, CHECKOUT, LACKING, SPECS, program, rendered, written
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from halfopen_generators.saga.choreography_scenario import choreography_scenarios
 from halfopen_generators.saga.targets.choreography_brokers import Broker
-
 from tests.oracles import require
 from tests.saga.designs import designed
 from tests.saga.support_choreography import (

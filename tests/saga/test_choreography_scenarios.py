@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from halfopen.progress import Silent
 from halfopen_generators.saga.choreography_run import Handler, Heard, Run
 from halfopen_generators.saga.choreography_scenario import choreography_scenarios, scenario_of
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import GUARANTEES, SagaDesign
 from halfopen_generators.saga.verify import verify
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from halfopen.progress import Silent
 from tests.saga.designs import designed
 from tests.saga.support_choreography import CHECKOUT, DIAMOND, HARMFUL, HASTY, LACKING, SPECS, TWO
 

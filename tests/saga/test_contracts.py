@@ -4,10 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from halfopen_generators.saga import contracts
-from halfopen_generators.saga.design import design
-from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.spec import SagaSpec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +11,10 @@ from halfopen.registry import Options
 from halfopen.source import BadInput, Source, parse_source, validate
 from halfopen.templates import words
 from halfopen.vocabulary import Status
+from halfopen_generators.saga import contracts
+from halfopen_generators.saga.design import design
+from halfopen_generators.saga.plan import SagaDesign
+from halfopen_generators.saga.spec import SagaSpec
 
 CHECKOUT = """
 saga: checkout

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from halfopen_generators.saga.scenario import Delivery, Scenario
-from halfopen_generators.saga.targets.python_names import Names, laid_out, literal, python_type
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from halfopen.source import BadInput
+from halfopen_generators.saga.scenario import Delivery, Scenario
+from halfopen_generators.saga.targets.python_names import Names, laid_out, literal, python_type
 from tests.oracles import require
 from tests.saga.support_dbos import CHECKOUT, LACKING, ONE, SPECS, TRIP, rendered, written
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from halfopen_generators.saga.scenario import Delivery, Scenario
 
+from halfopen_generators.saga.scenario import Delivery, Scenario
 from tests.saga.support_dbos import (
     CHECKOUT,
     LACKING,

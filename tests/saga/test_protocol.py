@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from hypothesis import Phase, given, settings
+from inline_snapshot import snapshot
+
+from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Result, explore
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.protocol.choreography import Choreography
 from halfopen_generators.saga.protocol.isolation import Instances, Resources
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.protocol.promises import Rules
 from halfopen_generators.saga.protocol.words import CHOREOGRAPHED, ORCHESTRATED
-from hypothesis import Phase, given, settings
-from inline_snapshot import snapshot
-
-from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Result, explore
 from tests.saga.designs import designed, in_a_row, orchestrated
 
 # Shrinking a saga explores it thousands of times; two steps are small enough to read as they come.

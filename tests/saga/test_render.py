@@ -11,18 +11,18 @@ from types import SimpleNamespace
 from typing import get_args
 
 import pytest
-from halfopen_generators.saga.design import design
-from halfopen_generators.saga.options import SagaOptions, Target
-from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.render import TARGETS, render
-from halfopen_generators.saga.scenario import Scenario, scenarios
-from halfopen_generators.saga.spec import SagaSpec
 
 from halfopen.progress import Silent
 from halfopen.registry import Judged, Options, capability
 from halfopen.run import run
 from halfopen.source import BadInput, Source, read_source, validate
 from halfopen.vocabulary import Artifact, Report
+from halfopen_generators.saga.design import design
+from halfopen_generators.saga.options import SagaOptions, Target
+from halfopen_generators.saga.plan import SagaDesign
+from halfopen_generators.saga.render import TARGETS, render
+from halfopen_generators.saga.scenario import Scenario, scenarios
+from halfopen_generators.saga.spec import SagaSpec
 
 # The package has a function of that name.
 rendering = importlib.import_module("halfopen_generators.saga.render")

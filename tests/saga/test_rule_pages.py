@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from halfopen_generators.saga.codes import CODES
 
 from halfopen.explain import codes, explain
 from halfopen.progress import Silent
 from halfopen.registry import capability
 from halfopen.source import parse_source, validate
 from halfopen.vocabulary import Finding
+from halfopen_generators.saga.codes import CODES
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = ["What", "Why", "Example", "Fix"]

@@ -5,12 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from halfopen_generators.saga.design import design
-from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.scenario import scenarios
-from halfopen_generators.saga.spec import SagaSpec
-from halfopen_generators.saga.targets import flow, step_functions
-from halfopen_generators.saga.targets.asl import CANCELLED, COMMITTED, MOST_ATTEMPTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +12,12 @@ from halfopen.explain import explain
 from halfopen.progress import Silent
 from halfopen.registry import Options, capability
 from halfopen.source import Source, parse_source, validate
+from halfopen_generators.saga.design import design
+from halfopen_generators.saga.plan import SagaDesign
+from halfopen_generators.saga.scenario import scenarios
+from halfopen_generators.saga.spec import SagaSpec
+from halfopen_generators.saga.targets import flow, step_functions
+from halfopen_generators.saga.targets.asl import CANCELLED, COMMITTED, MOST_ATTEMPTS
 
 
 def step(name: str, **more: Any) -> dict[str, Any]:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from halfopen.registry import Options
+from halfopen.source import Source, validate
 from halfopen_generators.saga.design import design
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.scenario import Delivery, Scenario, scenarios
 from halfopen_generators.saga.spec import SagaSpec
 from halfopen_generators.saga.targets import step_functions
-
-from halfopen.registry import Options
-from halfopen.source import Source, validate
 from tests.oracles import require
 
 pytestmark = pytest.mark.oracle

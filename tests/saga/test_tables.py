@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from halfopen.registry import Options
+from halfopen.source import Source, validate
 from halfopen_generators.saga import tables
 from halfopen_generators.saga.design import design
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.spec import SagaSpec
-
-from halfopen.registry import Options
-from halfopen.source import Source, validate
 from tests.oracles import require
 
 if TYPE_CHECKING:

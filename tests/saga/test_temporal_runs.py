@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from halfopen_generators.saga.scenario import Delivery, Scenario
 
+from halfopen_generators.saga.scenario import Delivery, Scenario
 from tests.saga.support_dbos import LACKING, SPECS, python
 from tests.saga.support_temporal import ORDER, PATIENCE, PIVOT, Fates, modules, program, written
 

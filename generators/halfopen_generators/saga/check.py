@@ -102,7 +102,13 @@ def _same(known: Finding, other: Finding, step: str) -> bool:
 
 def _finding(design: SagaDesign, broken: Break) -> Finding:
     breach, step = broken.breach, design.by_name[broken.breach.step]
-    told = Counterexample(sentences=broken.told.sentences, diagram=broken.told.diagram, replayed=broken.replayed)
+    test = scenario(design, broken)
+    told = Counterexample(
+        sentences=broken.told.sentences,
+        diagram=broken.told.diagram,
+        test=f"pytest tests -k {test.name}" if test else None,
+        replayed=broken.replayed,
+    )
     words = {
         "step": step.name,
         "service": step.service,

@@ -28,7 +28,8 @@ class FailureRow:
     """One failure of one step and what the saga does about it.
 
     `done` are the steps whose effect stands when the failure strikes, in the order they ran. `undone` are
-    the steps whose compensation is sent, in that order; for a step that never ran it is an empty one.
+    the steps whose compensation is sent, in that order; for a step that never ran it is an empty one. `outcome` is
+    how the run has to end; one that `stands_still` does not get there.
     """
 
     step: str
@@ -37,6 +38,7 @@ class FailureRow:
     undone: tuple[str, ...]
     outcome: Ending
     what_happens: str
+    stands_still: bool = False
 
 
 def failure_table(design: SagaDesign) -> tuple[FailureRow, ...]:
@@ -53,6 +55,9 @@ def _rows(design: SagaDesign, step: StepPlan) -> Iterator[FailureRow]:
         if step.retry.attempts is None:
             text = "asked again with the same idempotency key until it answers; the saga goes on"
             yield FailureRow(step.name, failure, before, (), "committed", text)
+        elif step.kind == "retriable":
+            text = f"after {step.retry.attempts} tries nobody asks for it any more, and there is no way back"
+            yield FailureRow(step.name, failure, before, (), "committed", text, stands_still=True)
         else:
             done = (*before, step.name) if failure == "answer-lost" else before
             yield _cancelled(design, step, failure, done, (*before, step.name))

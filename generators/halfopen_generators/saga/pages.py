@@ -245,7 +245,10 @@ def _tries(retry: RetryPlan) -> str:
 
 def orchestrated_failures(design: SagaDesign) -> Table:
     """The failure table of an orchestrated saga."""
-    rows = ((row.step, WORDS[row.failure], row.what_happens, row.outcome) for row in failure_table(design))
+    rows = (
+        (row.step, WORDS[row.failure], row.what_happens, "never: it stands still" if row.stands_still else row.outcome)
+        for row in failure_table(design)
+    )
     return _table(("When", "fails so", "this happens", "and the run ends"), rows)
 
 

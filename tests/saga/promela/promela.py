@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from halfopen_generators.saga.plan import SagaDesign, StepPlan
 
 # The properties of PROTOCOL.md's "What must hold" that spin decides, by their number there.
 SAFETY = (1, 2, 3, 4, 5, 6)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from halfopen_generators.saga.design import design
-from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.spec import SagaSpec
 from ruamel.yaml import YAML
 
 from halfopen.registry import Options
 from halfopen.source import Source, read_source, validate
+from halfopen_generators.saga.design import design
+from halfopen_generators.saga.plan import SagaDesign
+from halfopen_generators.saga.spec import SagaSpec
 
 SPECS = Path(__file__).parents[1] / "specs"
 

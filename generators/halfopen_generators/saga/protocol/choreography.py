@@ -182,7 +182,8 @@ class Choreography:
         fresh = {**came, f"applied.{name}": 0, f"undone.{name}": 0, f"declined.{name}": 0}
         for variation in self.resources.acting(step):
             self._apply(step, queue, fresh, variation)
-        if step.can_be_refused and self.design.faults.refusals:
+        # Behind the pivot a refusal changes nothing: the event comes again until the action succeeds.
+        if step.can_be_refused and self.design.faults.refusals and step.kind != "retriable":
             declined = {f"declined.{name}": 1}
             self._handle("refuse", step, queue, fresh, declined, emits=step.emits_on_refusal)
         if step.read_only:
