@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 import click
 
-BAD_INPUT = 2
-INTERRUPTED = 130
+from halfopen_server.exits import BAD_INPUT, INTERRUPTED, complain
+
 BROKEN_PIPE = 141
 
 # The commands that aren't capabilities: name to the module and attribute that hold them.
@@ -125,14 +125,6 @@ class LazyGroup(click.Group):
                 raise
             complain(str(error))
         return BAD_INPUT
-
-
-def complain(message: str) -> None:
-    """Say on stderr what is wrong, each problem in a line of its own that starts with the program's name."""
-    from halfopen_server.terminal import visible  # noqa: PLC0415 - most runs have nothing to complain about
-
-    for line in message.splitlines():
-        click.echo(f"halfopen: {visible(line)}", err=True)
 
 
 def _is_bad_input(error: Exception) -> bool:

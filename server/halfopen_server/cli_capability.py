@@ -14,7 +14,7 @@ from halfopen.run import run
 from halfopen.source import MAX_BYTES, BadInput, Problem, Source, parse_bytes, read_source, validate
 from halfopen.vocabulary import Report, ReportOutcome
 from halfopen.writing import WriteRefused, write
-from halfopen_server.cli import BAD_INPUT, INTERRUPTED, complain
+from halfopen_server.exits import BAD_INPUT, INTERRUPTED, complain
 from halfopen_server.terminal import paints, watched
 from halfopen_server.text import outcome_line, pen, report_text
 

@@ -13,8 +13,8 @@ from halfopen.registry import Capability, capabilities
 from halfopen.run import run
 from halfopen.source import BadInput, Problem, read_source
 from halfopen.vocabulary import Report, ReportOutcome
-from halfopen_server.cli import BAD_INPUT, INTERRUPTED, complain
 from halfopen_server.cli_capability import gravity, status_of
+from halfopen_server.exits import BAD_INPUT, INTERRUPTED, complain
 from halfopen_server.terminal import paints, watched
 from halfopen_server.text import Pen, outcome_line, pen
 
