@@ -192,7 +192,7 @@ class _Search(Generic[S, A]):
         faulty = type(model).is_fault is not Model.is_fault
         is_fault, dead_ends = model.is_fault, self.dead_ends
         sources, targets = graph.sources, graph.targets
-        level_ends = len(states)
+        level_ends, most = len(states), self.budget.states
         here = self.expanded
         while here < len(states):
             if here == level_ends:
@@ -210,6 +210,8 @@ class _Search(Generic[S, A]):
                 state = canonical(successor) if symmetric else successor
                 number = known_number.get(state)
                 if number is None:
+                    if len(states) >= most:
+                        return f"{most} states"
                     number = graph.add(state, here)
                     self._judge(number, state)
                 if live and not (faulty and is_fault(action)):
@@ -220,8 +222,6 @@ class _Search(Generic[S, A]):
         return None
 
     def _bound(self, here: int) -> str | None:
-        if len(self.graph.states) > self.budget.states:
-            return f"{self.budget.states} states"
         if time.monotonic() > self.deadline:
             return f"{self.budget.seconds:g} s"
         if self.progress.cancelled():

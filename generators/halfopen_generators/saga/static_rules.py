@@ -127,11 +127,12 @@ def refusable_compensation(design: SagaDesign) -> Iterator[Finding]:
 def no_deadline(design: SagaDesign) -> Iterator[Finding]:
     """SAG14: nobody notices a run that takes too long."""
     if design.deadline is None:
+        led = "before the pivot it turns back, behind it a person is called."
+        alone = "nobody leads, so watch for runs older than that without an event of `ends`, and call a person."
         yield finding(
             "SAG14",
             "No deadline: a run that waits for a participant waits unnoticed.",
-            "Say how long a run may take (`deadline: 30s`); before the pivot it turns back, behind it a person is "
-            "called.",
+            f"Say how long a run may take (`deadline: 30s`); {led if design.orchestrated else alone}",
             at(),
             severity=Severity.WARNING,
         )
