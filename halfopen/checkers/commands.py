@@ -170,7 +170,7 @@ class CommandModel(Model[int, Command]):
         self.promises = tuple(dict.fromkeys(c.breaks for c in self.commands if c.breaks))
         layout.add(self.BROKEN, len(self.promises))
         self._broken = layout.variables[self.BROKEN]
-        self._woken_by = layout.mask_of(name for c in self.commands if c.eager for name in _touched(c))
+        self._woken_by = layout.mask_of(name for c in self.commands if c.eager for name in _read(c))
         self._eager = tuple(self._compile(c) for c in self.commands if c.eager)
         self._settled: dict[int, tuple[int, int]] = {}
         grouped: dict[str, list[_Compiled]] = {}
@@ -213,8 +213,8 @@ class CommandModel(Model[int, Command]):
 
     def _compile(self, command: Command) -> _Compiled:
         layout = self.layout
-        if command.eager and (command.some or command.add):
-            raise ValueError(f"{command}: an eager command has only `when`, `unless` and `then`")
+        if command.eager and (command.some or command.add or not command.then.keys() & set(_read(command))):
+            raise ValueError(f"{command}: an eager command has `when`, `unless` and `then`, and changes what it reads")
         for name in (*command.when, *command.then, *command.some, *command.add):
             if name not in layout.variables:
                 raise ValueError(f"{command}: no variable {name!r}")
@@ -249,8 +249,8 @@ class CommandModel(Model[int, Command]):
         return state & keep | put
 
     def _settle_slowly(self, key: int) -> tuple[int, int]:
-        # Whatever an eager command reads or sets is in the key, so what they do together depends on the key
-        # alone: a set of bits to clear and a set of bits to put.
+        # Whatever an eager command reads is in the key, and each changes something that it reads. So what they do
+        # together depends on the key alone, as a set of bits to clear and a set of bits to put.
         state, keep, put = key | Layout.ALIVE, -1, 0
         happened = True
         while happened:
@@ -263,8 +263,7 @@ class CommandModel(Model[int, Command]):
         return keep, put
 
 
-def _touched(command: Command) -> Iterator[str]:
+def _read(command: Command) -> Iterator[str]:
     yield from command.when
-    yield from command.then
     if command.unless:
         yield command.unless[0]

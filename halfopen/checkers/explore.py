@@ -160,7 +160,7 @@ class _Search(Generic[S, A]):
         for state in self.model.initial():
             canonical = self.model.canonical(state)
             if canonical not in self.graph.number:
-                self._judge(self.graph.add(canonical, -1), canonical)
+                self._note(self.graph.add(canonical, -1), self.model.broken(canonical))
         initial = len(self.graph.states)
         bound: str | None = None
         try:
@@ -174,19 +174,17 @@ class _Search(Generic[S, A]):
         states = len(self.graph.states)
         return Result(violations, states, self.transitions, initial, self.depth, bound)
 
-    def _judge(self, number: int, state: S) -> bool:
-        """Note what the state breaks; True if it breaks anything."""
-        names = self.model.broken(state)
+    def _note(self, number: int, names: Iterable[str]) -> None:
+        """What that state breaks."""
         for name in names:
             self.broken.setdefault(name, number)
-        if names:
             self.dead_ends.add(number)
-        return bool(names)
 
     def _breadth_first(self) -> str | None:
         """Expand states until none is left; else the bound that was hit."""
         graph, model = self.graph, self.model
         states, known_number, steps, canonical = graph.states, graph.number, model.steps, model.canonical
+        broken = model.broken
         symmetric = type(model).canonical is not Model.canonical
         live = model.ended is not None
         faulty = type(model).is_fault is not Model.is_fault
@@ -213,7 +211,8 @@ class _Search(Generic[S, A]):
                     if len(states) >= most:
                         return f"{most} states"
                     number = graph.add(state, here)
-                    self._judge(number, state)
+                    if names := broken(state):
+                        self._note(number, names)
                 if live and not (faulty and is_fault(action)):
                     sources.append(here)
                     targets.append(number)
