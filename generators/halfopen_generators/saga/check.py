@@ -184,7 +184,8 @@ def _summary(design: SagaDesign, findings: Iterable[Finding], verdicts: tuple[Ve
     head = f"{design.name}: {design.style}, {len(design.steps)} steps. "
     if broken or errors:
         codes = ", ".join(dict.fromkeys(found.code for found in errors))
-        return f"{head}{len(broken)} of {len(verdicts)} promises are broken; errors: {codes or 'none'}."
+        promises = f"{len(broken)} of {len(verdicts)} promises are broken; " if broken else ""
+        return f"{head}{promises}{'errors' if promises else 'Errors'}: {codes or 'none'}."
     if incomplete:
         return f"{head}No fault found in {states} states, but the search ended at {incomplete[0].explored.bound}."
     return f"{head}All {len(verdicts)} promises hold in all {states} states that can be reached."

@@ -170,7 +170,8 @@ def unhandled_refusal(design: SagaDesign) -> Iterator[Finding]:
         return
     consumed = {event for step in design.steps for event in (*step.consumes, *_undo_events(step))}
     for step in design.steps:
-        if not step.can_be_refused:
+        # Behind the pivot a refusal is a fault of its own (SAG03), and nobody has to hear of it.
+        if not step.can_be_refused or step.kind == "retriable":
             continue
         event = step.emits_on_refusal
         if event is None:
