@@ -244,7 +244,7 @@ class _Search(Generic[S, A]):
             changed = False
             # Breadth first numbers a state before most of its successors, so backwards few sweeps are enough.
             for source, target in zip(reversed(self.graph.sources), reversed(self.graph.targets), strict=True):
-                if can_end[target] and not can_end[source]:
+                if not can_end[source] and can_end[target]:
                     can_end[source] = 1
                     changed = True
         stuck = can_end.find(0)
