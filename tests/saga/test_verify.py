@@ -168,3 +168,23 @@ def test_an_obligation_says_what_happens_without_it() -> None:
     assert [(found.guarantee, found.needed) for found in rest] == snapshot(
         [("refuses_late_actions", False), ("accepts_empty_compensation", False)]
     )
+
+
+def test_a_run_that_is_over_too_soon_is_the_fault_of_the_step_that_still_stands() -> None:
+    found = {finding.code: finding for finding in report(HALF_DONE).findings}["SAG11"]
+    assert found.evidence[0].path == "steps[1]"
+    assert found.fix.startswith("Let charge compensate on every event that says a later step failed")
+
+
+HALF_DONE = """
+saga: half
+style: choreography
+trigger: Placed
+steps:
+  - {name: note, service: a, action: NoteOrder, consumes: Placed, emits: Noted,
+     compensation: {action: DropOrder, consumes: [StockRefused], emits: Dropped}}
+  - {name: charge, service: b, action: ChargeCard, consumes: Noted, emits: Charged, compensation: {action: Refund}}
+  - {name: stock, service: c, action: TakeStock, consumes: Charged, emits: Taken, can_be_refused: true,
+     emits_on_refusal: StockRefused}
+ends: {Taken: committed, Dropped: cancelled}
+"""

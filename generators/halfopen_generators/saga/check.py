@@ -22,12 +22,13 @@ from halfopen_generators.saga import contracts
 from halfopen_generators.saga.counterexample import scenario
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
-from halfopen_generators.saga.protocol.promises import Breach
+from halfopen_generators.saga.protocol.promises import ALL_OR_COMPENSATED, Breach
 from halfopen_generators.saga.render import unsupported
 from halfopen_generators.saga.static_rules import at, finding, static_findings
 from halfopen_generators.saga.verify import Break, Verification, verify
 
-# What to do about a broken promise, by code. {service}, {action}, {compensation} and {resource} are the step's.
+# What to do about a broken promise, by code, and by promise where one code breaks two.
+# {service}, {action}, {compensation} and {resource} are the step's.
 FIXES = {
     "SAG01": "Give {step} a compensation, or move it behind the pivot.",
     "SAG02": "Let the pivot come after {step} (`after`), or make {step} retriable.",
@@ -43,6 +44,8 @@ FIXES = {
     "SAG10": "Have {service} write its event in the transaction that changes its state (`publishes_atomically`: an "
     "outbox).",
     "SAG11": "Let every step whose effect stands compensate on the event that says {step} failed.",
+    f"SAG11 {ALL_OR_COMPENSATED}": "Let {step} compensate on every event that says a later step failed, and let no "
+    "event of `ends` come before it has.",
     "SAG12": "Keep the runs apart on {resource}: `countermeasures: {{{resource}: semantic-lock}}` at every step that "
     "touches it, or another countermeasure that fits.",
     "SAG13": "Make {compensation} one that can't be refused.",
@@ -120,7 +123,8 @@ def _finding(design: SagaDesign, broken: Break) -> Finding:
     if not broken.replayed:
         message += " (Not reproduced within the bounds of `faults`; it needs more faults than they allow.)"
     severity = Severity.ERROR if broken.replayed else Severity.WARNING
-    found = finding(breach.code, message, FIXES[breach.code].format(**words), _place(step, breach), severity=severity)
+    fix = FIXES.get(f"{breach.code} {breach.promise}", FIXES[breach.code])
+    found = finding(breach.code, message, fix.format(**words), _place(step, breach), severity=severity)
     return found.model_copy(update={"counterexample": told})
 
 

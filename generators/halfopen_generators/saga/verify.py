@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from halfopen.progress import Progress
 from halfopen.vocabulary import Explored, Outcome, Verdict
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.protocol.choreography import Choreography
+from halfopen_generators.saga.protocol.choreography import Choreography, ChoreographyModel
 from halfopen_generators.saga.protocol.isolation import Instances, Resources
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.protocol.promises import ISOLATION_PROMISES, PROMISES, Breach
@@ -117,9 +117,19 @@ class _Verifier:
 
     def _breach(self, label: str, path: Path[Any, Any]) -> Breach:
         if label != EVERY_RUN_ENDS:
-            return self.protocol.breaches[label]
+            return self._of_its_step(self.protocol.breaches[label], path)
         step, code = self._who_waits(events_of(path.actions, path.states))
         return Breach(EVERY_RUN_ENDS, code, step)
+
+    def _of_its_step(self, breach: Breach, path: Path[Any, Any]) -> Breach:
+        """A run that is over while effects say otherwise is the fault of the first step whose effect does."""
+        model = self.protocol.model
+        if not isinstance(model, ChoreographyModel) or breach.label != model.half_done:
+            return breach
+        last = path.states[-1]
+        chunks = last if isinstance(last, tuple) else (last,)
+        found = next((name for chunk in chunks if (name := model.out_of_line(chunk)) is not None), breach.step)
+        return replace(breach, step=found)
 
     def _who_waits(self, events: tuple[Event, ...]) -> tuple[str, str]:
         """The step at which a stuck run stands, and the code of the fault."""
@@ -147,9 +157,11 @@ class _Verifier:
     def _closing(self, breach: Breach, events: tuple[Event, ...]) -> str:
         if events and events[-1].command.breaks:
             return ""
-        if breach.promise != EVERY_RUN_ENDS:
-            return "Nobody has anything left to do, and what stands is not what the events that are out say."
         step = self.design.by_name[breach.step]
+        if breach.promise != EVERY_RUN_ENDS:
+            return (
+                f"Nobody has anything left to do. By its events the run has ended, but {step.action} does not fit that."
+            )
         if not self.design.orchestrated:
             return f"Nobody has anything left to do, and the run has not ended: it stands at {step.name}."
         return f"From here no end can be reached: the run stands at {step.name} for ever."

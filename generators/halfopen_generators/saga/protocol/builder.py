@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 from halfopen.checkers.commands import Command, Layout
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.protocol.promises import Breach
 
 LOST, DUPLICATED, CRASHES = "lost", "duplicated", "crashes"
-
-
-@dataclass(frozen=True)
-class Fragment:
-    """A part of a command: what it asks for and what it changes."""
-
-    when: Mapping[str, int]
-    then: Mapping[str, int]
-    some: tuple[str, ...] = ()
-    add: Mapping[str, int] | None = None
 
 
 class Builder:
@@ -126,7 +115,3 @@ class Builder:
         for message in messages:
             self.command(f"lose {message}", subject, takes=message, spends=LOST)
             self.command(f"duplicate {message}", subject, keeps=message, sends=[message], spends=DUPLICATED)
-
-    def settled(self) -> Iterator[Command]:
-        """All commands, in the order they were written."""
-        yield from self.commands

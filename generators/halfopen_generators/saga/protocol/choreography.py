@@ -7,7 +7,7 @@ in exact mode each consumer has its copies, `E>k` for the action of step k and `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from halfopen.checkers.commands import Command, CommandModel, Layout
 from halfopen.checkers.explore import EVERY_RUN_ENDS
@@ -30,16 +30,15 @@ class ChoreographyModel(CommandModel):
     """Commands, and what it means that nobody has anything left to do."""
 
     def __init__(
-        self, layout: Layout, commands: Iterator[Command], start: Mapping[str, int], run: Choreography
+        self, layout: Layout, commands: Iterable[Command], start: Mapping[str, int], run: Choreography
     ) -> None:
         super().__init__(layout, commands, start=start)
-        self._endings = tuple((layout.mask_of(e), layout.bits_of(e)) for e in run.endings())
         # Any of these out, and all that has happened fits it.
         self._committed = layout.mask_of(run.out("committed"))
         self._cancelled = layout.mask_of(run.out("cancelled"))
-        effects = [step.name for step in run.design.steps if not step.read_only]
+        self._names = [step.name for step in run.design.steps if not step.read_only]
         self._effects = tuple(
-            (layout.variables[f"applied.{name}"].mask, layout.variables[f"undone.{name}"].mask) for name in effects
+            (layout.variables[f"applied.{name}"].mask, layout.variables[f"undone.{name}"].mask) for name in self._names
         )
         self.ended = self._ended
         self.half_done = Breach(ALL_OR_COMPENSATED, "SAG11", run.design.steps[0].name).label
@@ -50,6 +49,14 @@ class ChoreographyModel(CommandModel):
         if state & self._cancelled and not state & self._committed:
             return all(state & undone or not state & applied for applied, undone in self._effects)
         return False
+
+    def out_of_line(self, state: int) -> str | None:
+        """The first step whose effect is not what the events that are out say; None if there is none."""
+        for name, (applied, undone) in zip(self._names, self._effects, strict=True):
+            stands = state & applied and not state & undone
+            if (state & self._cancelled and stands) or (state & self._committed and not stands):
+                return name
+        return None
 
     def broken(self, state: int) -> tuple[str, ...]:
         """As commands say; and a run that is over by its events while its effects say otherwise."""
@@ -78,15 +85,11 @@ class Choreography:
         start[f"event.{design.trigger}"] = 1
         if exact:
             start |= dict.fromkeys(self._queues(design.trigger), 1)
-        self.model = ChoreographyModel(self.builder.layout, self.builder.settled(), start, self)
+        self.model = ChoreographyModel(self.builder.layout, self.builder.commands, start, self)
 
     def out(self, ending: str) -> list[str]:
         """The variables of the events that end a run that way."""
         return [f"event.{event}" for event, how in self.design.ends.items() if how == ending]
-
-    def endings(self) -> list[dict[str, int]]:
-        """Each event that ends a run, out."""
-        return [{f"event.{event}": 1} for event in self.design.ends]
 
     # -- events ------------------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ class Run:
         self.breaches = self.builder.breaches
         self.model = CommandModel(
             self.builder.layout,
-            self.builder.settled(),
+            self.builder.commands,
             start={**self.builder.start, **{f"closed.{step.name}": 1 for step in design.steps}},
             ended=[{PHASE: COMMITTED}, {PHASE: CANCELLED}],
         )
