@@ -19,11 +19,13 @@ from halfopen.vocabulary import (
     Verdict,
 )
 from halfopen_generators.saga import contracts
+from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
 from halfopen_generators.saga.counterexample import scenario
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.promises import ALL_OR_COMPENSATED, Breach
 from halfopen_generators.saga.render import unsupported
+from halfopen_generators.saga.scenario import Scenario
 from halfopen_generators.saga.static_rules import at, finding, static_findings
 from halfopen_generators.saga.verify import Break, Verification, verify
 
@@ -57,18 +59,18 @@ FIXES = {
 def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judged:
     """Everything that can say no to the design, asked."""
     verification = verify(design, options, progress)
-    explored = tuple(_finding(design, broken) for broken in _one_of_each(verification.breaks))
+    shown = [(broken, scenario(design, broken)) for broken in _one_of_each(verification.breaks)]
+    explored = tuple(_finding(design, broken, test) for broken, test in shown)
     told = (*_merged(static_findings(design), explored), *unsupported(design, options.target))
     findings = tuple(sorted(told, key=_gravest_first))
     checks = (_exploration(design, options, verification), *contracts.checks(design))
-    scenarios = (scenario(design, broken) for broken in _one_of_each(verification.breaks))
     return Judged(
         summary=_summary(design, findings, verification.verdicts),
         findings=findings,
         obligations=tuple(_obligations(design, verification)),
         checks=checks,
         verdicts=verification.verdicts,
-        details=tuple(found for found in scenarios if found is not None),
+        details=tuple(test for _, test in shown if test is not None),
     )
 
 
@@ -103,9 +105,8 @@ def _same(known: Finding, other: Finding, step: str) -> bool:
     return known.code == other.code and other.evidence[0].path.split(".")[0] == step and known.code != "SAG12"
 
 
-def _finding(design: SagaDesign, broken: Break) -> Finding:
+def _finding(design: SagaDesign, broken: Break, test: Scenario | ChoreographyScenario | None) -> Finding:
     breach, step = broken.breach, design.by_name[broken.breach.step]
-    test = scenario(design, broken)
     told = Counterexample(
         sentences=broken.told.sentences,
         diagram=broken.told.diagram,

@@ -171,7 +171,7 @@ class _Verifier:
         explored = result.explored
         beyond: Explored = explored
         if breaks and explored.bound is None:
-            beyond = replace_bound(explored, "nothing is explored beyond a broken promise")
+            beyond = explored.model_copy(update={"bound": "nothing is explored beyond a broken promise"})
         promises = PROMISES if self.instances == 1 else (*PROMISES, *ISOLATION_PROMISES)
         for promise in promises:
             first = next((found for found in breaks if found.breach.promise == promise), None)
@@ -180,8 +180,3 @@ class _Verifier:
             else:
                 outcome = Outcome.HOLDS if beyond.bound is None else Outcome.INCOMPLETE
                 yield Verdict(property=promise, outcome=outcome, explored=beyond)
-
-
-def replace_bound(explored: Explored, bound: str) -> Explored:
-    """The same counts, with the reason why they are not all."""
-    return explored.model_copy(update={"bound": bound})

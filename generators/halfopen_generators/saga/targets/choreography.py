@@ -14,7 +14,7 @@ from halfopen_generators.saga.choreography_run import Handler, Heard, handlers
 from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.targets.choreography_brokers import BROKERS, Broker, BrokerWords
-from halfopen_generators.saga.targets.python_names import LINE, Names, literal, words_tuple
+from halfopen_generators.saga.targets.python_names import LINE, Names, literal, resource_notes, words_tuple
 
 PACKAGE = "halfopen_generators.saga"
 # How often an event is tried before it goes to the dead letters; RabbitMQ's own default for quorum queues.
@@ -229,12 +229,7 @@ def _step(step: StepPlan, constants: Names, functions: Names) -> dict[str, Any]:
 
 def _notes(step: StepPlan) -> Iterator[str]:
     """What whoever fills in the action has to know beyond its name."""
-    if step.reads:
-        yield f"Reads: {', '.join(step.reads)}."
-    if step.writes:
-        yield f"Writes: {', '.join(step.writes)}."
-    for resource, countermeasure in step.countermeasures.items():
-        yield f"Keeps two runs apart on {resource} by: {countermeasure}."
+    yield from resource_notes(step)
     if step.request:
         yield f"Needs in `work.data`: {', '.join(f'{key} ({kind})' for key, kind in step.request.items())}."
     if step.can_be_refused:

@@ -19,6 +19,7 @@ from halfopen_generators.saga.targets.python_names import (
     attribute,
     literal,
     python_type,
+    resource_notes,
     short,
     words_tuple,
 )
@@ -359,12 +360,7 @@ def _datetime_import(samples: Iterable[str]) -> str:
 
 def _notes(step: StepPlan) -> Iterator[str]:
     """What whoever fills in the action has to know beyond its name."""
-    if step.reads:
-        yield f"Reads: {', '.join(step.reads)}."
-    if step.writes:
-        yield f"Writes: {', '.join(step.writes)}."
-    for resource, countermeasure in step.countermeasures.items():
-        yield f"Keeps two runs apart on {resource} by: {countermeasure}."
+    yield from resource_notes(step)
     if step.can_be_refused:
         yield "A business rule may say no: raise contract.Refused, and nothing is changed."
     if step.kind == "retriable":

@@ -6,8 +6,10 @@ import builtins
 import json
 import keyword
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+from halfopen_generators.saga.plan import StepPlan
 
 # How wide the formatter lets a line be.
 LINE = 88
@@ -124,3 +126,13 @@ def python_type(spelled: str) -> PythonType:
     if _IDENTIFIER.match(name) and not keyword.iskeyword(name) and not hasattr(builtins, name):
         return PythonType(name, "{}", name)
     return PythonType("Any", "None")
+
+
+def resource_notes(step: StepPlan) -> Iterator[str]:
+    """What whoever fills in the action has to know of the resources that it touches."""
+    if step.reads:
+        yield f"Reads: {', '.join(step.reads)}."
+    if step.writes:
+        yield f"Writes: {', '.join(step.writes)}."
+    for resource, countermeasure in step.countermeasures.items():
+        yield f"Keeps two runs apart on {resource} by: {countermeasure}."
