@@ -1,17 +1,11 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -22,6 +16,7 @@ from halfopen_generators.saga.design import design
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.spec import SagaSpec
 from tests.oracles import require
+from tests.saga.support_postgres import private_postgres
 
 if TYPE_CHECKING:
     import psycopg
@@ -79,83 +74,10 @@ def test_a_real_parser_takes_every_statement(style: str) -> None:
 # ---- on a real server --------------------------------------------------------------------------------------
 
 
-def _binaries() -> Path | None:
-    found = shutil.which("initdb")
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return Path(found).parent if found else installed[-1].parent if installed else None
-
-
-def _as_a_user(folder: Path) -> list[str]:
-    """The server refuses to run as root; then it runs as a user that owns the folder."""
-    if os.geteuid() != 0:
-        return []
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    user = "postgres" if "postgres" in names else "nobody"
-    shutil.chown(folder, user)
-    return ["runuser", "-u", user, "--"]
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    binaries = _binaries()
-    require("PostgreSQL", available=binaries is not None, how_to_get="apt-get install postgresql")
-    driver = importlib.util.find_spec("psycopg") is not None
-    require("psycopg", available=driver, how_to_get="install psycopg[binary] from PyPI")
-    assert binaries is not None
-    # Not below pytest's own folder, which only root may enter.
-    folder = Path(tempfile.mkdtemp(prefix="halfopen-postgres-"))
-    user = _as_a_user(folder)
-    data = folder / "data"
-    make = [
-        *user,
-        binaries / "initdb",
-        "-D",
-        data,
-        "-U",
-        "test",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--no-sync",
-        "--locale=C",
-    ]
-    subprocess.run(make, check=True, capture_output=True, cwd=folder)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = (f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off")
-    options = [part for setting in settings for part in ("-c", setting)]
-    process = subprocess.Popen(
-        [*user, binaries / "postgres", "-D", data, *options],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"host=127.0.0.1 port={port} user=test"
-    try:
-        _wait_until_up(address, process)
-        yield address
-    finally:
-        subprocess.run(
-            [*user, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=False, capture_output=True
-        )
-        process.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait_until_up(address: str, process: subprocess.Popen[bytes]) -> None:
-    import psycopg
-
-    for _ in range(300):
-        assert process.poll() is None, "the server ended"
-        try:
-            psycopg.connect(f"{address} dbname=postgres", connect_timeout=1).close()
-        except psycopg.OperationalError:
-            threading.Event().wait(0.1)
-        else:
-            return
-    pytest.fail("the server did not come up")
+    with private_postgres() as url:
+        yield f"host=127.0.0.1 port={urlsplit(url).port} user=test"
 
 
 @pytest.fixture
