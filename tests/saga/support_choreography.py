@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,87 +159,3 @@ def replayed(folder: Path, *arguments: str, **environment: str) -> Replayed:
     found = re.findall(r"^(PASSED|FAILED|XFAIL|XPASS|ERROR) \S+::test_scenario\[([^\]]+)\]", done.stdout, re.MULTILINE)
     words = {"PASSED": "passed", "FAILED": "failed", "XFAIL": "xfailed", "XPASS": "xpassed", "ERROR": "error"}
     return Replayed({name: words[word] for word, name in found}, done.stdout[-8000:] + done.stderr[-2000:])
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def program(name: str) -> str | None:
-    """Where that program is: beside this Python, or on the path."""
-    beside = Path(sys.executable).parent / name
-    return str(beside) if beside.exists() else shutil.which(name)
-
-
-@contextmanager
-def nats_server(folder: Path) -> Iterator[str]:
-    """A NATS server with JetStream of its own; its URL."""
-    port = free_port()
-    command = [str(program("nats-server")), "-js", "-sd", str(folder), "-a", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        await_port(port, server)
-        yield f"nats://127.0.0.1:{port}"
-    finally:
-        server.kill()
-        server.wait()
-
-
-@contextmanager
-def rabbitmq_server(folder: Path) -> Iterator[str]:
-    """A RabbitMQ of its own, as the user who runs this, with nothing shared; its URL."""
-    port, distribution, mapper = free_port(), free_port(), free_port()
-    home = folder / "rabbitmq"
-    home.mkdir()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "ERL_EPMD_PORT": str(mapper),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "ERL_EPMD_RELAXED_COMMAND_CHECK": "1",
-        "LANG": "C.UTF-8",
-        "RABBITMQ_HOME": str(home),
-        "RABBITMQ_NODENAME": f"halfopen{port}@localhost",
-        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODE_PORT": str(port),
-        "RABBITMQ_DIST_PORT": str(distribution),
-        "RABBITMQ_MNESIA_BASE": str(home / "data"),
-        "RABBITMQ_LOG_BASE": str(home / "log"),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
-        "RABBITMQ_SERVER_START_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
-    }
-    # Debian's wrapper changes to another user; the script behind it does not.
-    found = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"))
-    command = [str(found[-1]) if found else str(program("rabbitmq-server"))]
-    server = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        await_port(port, server)
-        yield f"amqp://guest:guest@127.0.0.1:{port}/"
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-        # Erlang's port mapper has left the group; this one is ours alone, by its port.
-        subprocess.run(["epmd", "-port", str(mapper), "-kill"], env=environment, capture_output=True, check=False)
-
-
-def await_port(port: int, server: subprocess.Popen[bytes], seconds: float = 120.0) -> None:
-    """Return once something listens there.
-
-    Raises:
-        RuntimeError: the server has ended, or nothing listens within that time.
-    """
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if server.poll() is not None:
-            raise RuntimeError(f"the server ended with {server.returncode}")
-        time.sleep(0.05)
-    raise RuntimeError(f"nothing listens on port {port} after {seconds} s")

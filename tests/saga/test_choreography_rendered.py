@@ -12,7 +12,8 @@ import pytest
 
 from halfopen_generators.saga.targets.choreography_brokers import Broker
 from tests.oracles import require
-from tests.saga.support_choreography import ALL_BROKERS, AWKWARD, CHECKOUT, LACKING, SPECS, program, rendered, written
+from tests.saga.support_brokers import program, require_client
+from tests.saga.support_choreography import ALL_BROKERS, AWKWARD, CHECKOUT, LACKING, SPECS, rendered, written
 
 
 @pytest.mark.parametrize("broker", ALL_BROKERS)
@@ -40,7 +41,8 @@ def test_nothing_is_left_to_do_where_behaviour_belongs(broker: Broker) -> None:
 
 def test_brokers_differ_in_what_is_theirs_alone() -> None:
     nats, kafka, rabbitmq = (rendered(CHECKOUT, broker) for broker in ALL_BROKERS)
-    theirs = {"README.md", "checkout_saga/broker.py", "requirements.txt", "tests/memory.py"}
+    theirs = {"README.md", "checkout_saga/broker.py", "requirements.txt"}
+    theirs |= {"tests/memory.py", "tests/processes.py"}
     assert {path for path in nats if nats[path] != kafka[path]} == theirs
     assert {path for path in nats if nats[path] != rabbitmq[path]} == theirs
 
@@ -79,7 +81,7 @@ def test_ruff_has_nothing_to_say(name: str, broker: Broker, tmp_path: Path) -> N
 def test_pyright_has_nothing_to_say(name: str, broker: Broker, tmp_path: Path) -> None:
     pyright = program("pyright")
     require("pyright", available=pyright is not None, how_to_get="pip install pyright")
-    _require_faststream(broker)
+    require_client(broker)
     folder = written(tmp_path, SPECS[name], broker)
     command = [str(pyright), "--outputjson", "--pythonpath", sys.executable, "."]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -91,7 +93,7 @@ def test_pyright_has_nothing_to_say(name: str, broker: Broker, tmp_path: Path) -
 @pytest.mark.oracle
 @pytest.mark.parametrize("broker", ALL_BROKERS)
 def test_the_command_prints_an_asyncapi_3_document(broker: Broker, tmp_path: Path) -> None:
-    _require_faststream(broker)
+    require_client(broker)
     folder = written(tmp_path, CHECKOUT, broker)
     command = [sys.executable, "-m", "checkout_saga.main", "asyncapi"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
@@ -106,15 +108,8 @@ def test_the_command_prints_an_asyncapi_3_document(broker: Broker, tmp_path: Pat
 
 @pytest.mark.oracle
 def test_an_awkward_spec_runs_all_the_same(tmp_path: Path) -> None:
-    _require_faststream("nats")
+    require_client("nats")
     folder = written(tmp_path, AWKWARD, "nats")
     program_text = f"import {'s' * 64}_saga.main as main; print(list(main.PARTICIPANTS))"
     done = subprocess.run([sys.executable, "-c", program_text], cwd=folder, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.replace("'", '"')) == ["main", "v" * 64]
-
-
-def _require_faststream(broker: Broker) -> None:
-    driver = {"nats": "nats", "kafka": "aiokafka", "rabbitmq": "aio_pika"}[broker]
-    probe = [sys.executable, "-c", f"import faststream, sqlalchemy, {driver}"]
-    there = subprocess.run(probe, capture_output=True, check=False).returncode == 0
-    require(f"faststream with {driver}", available=there, how_to_get="pip install 'faststream[nats,kafka,rabbit]'")

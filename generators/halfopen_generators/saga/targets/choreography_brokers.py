@@ -23,7 +23,8 @@ class BrokerWords:
     story: str
     requirements: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
-    real: bool = True  # a scenario's order can be kept on a real broker: it can put one delivery off
+    # Settings under which what a killed process held comes again soon, for the tests.
+    redelivery: tuple[tuple[str, str], ...] = ()
 
 
 BROKERS: Mapping[Broker, BrokerWords] = {
@@ -39,6 +40,7 @@ BROKERS: Mapping[Broker, BrokerWords] = {
         "explicit acknowledgement. The relay publishes with the event's id as `Nats-Msg-Id`, so the server drops "
         "most repetitions before anybody hears them.",
         settings=(("ACK_WAIT", "{ack_wait} seconds until an event that was not acknowledged comes again"),),
+        redelivery=(("ACK_WAIT", "1"),),
     ),
     "kafka": BrokerWords(
         title="Kafka",
@@ -53,8 +55,10 @@ BROKERS: Mapping[Broker, BrokerWords] = {
         settings=(
             ("PARTITIONS", "6 for each topic"),
             ("REPLICAS", "-1: as the cluster is set up"),
+            ("SESSION_TIMEOUT", "10 seconds until what a dead process held goes to another"),
         ),
-        real=False,
+        # A cluster allows no less as it comes.
+        redelivery=(("SESSION_TIMEOUT", "6"),),
     ),
     "rabbitmq": BrokerWords(
         title="RabbitMQ",
