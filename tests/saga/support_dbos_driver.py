@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ class Transport:
         if point in self.plan.get("refuse", ()):
             participant = self.scripted._refusing(participant, request.step)
         answer = participant.handle(self.store, request)
+        if point in self.plan.get("misfit", ()):
+            answer = replace(answer, reply={"unheard_of": 1})
         if point in self.plan.get("twice", ()):
             participant.handle(self.store, request)
         self._kill(f"{point}/after")

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ deadline: 1h
 steps:
   - {name: reserve, service: stock, action: Reserve, compensation: Release, can_be_refused: true, timeout: 60s}
   - {name: charge, service: bank, action: Charge, compensation: Refund, can_be_refused: true, timeout: 1s,
-     retry: {attempts: 2, backoff: 10ms}}
+     retry: {attempts: 2, backoff: 10ms}, reply: {payment_id: string}}
   - {name: ship, service: parcels, action: Ship, compensation: Recall, can_be_refused: true, timeout: 60s}
 """
 
@@ -83,8 +84,9 @@ def modules(folder: Path, package: str) -> Any:
 class Fates:
     """The generated participants, and in front of them what a test does to the tries of a request.
 
-    `fates` maps a point such as `charge/action` to what its tries meet, in their order: `refused`; `lost`, and
-    the sender waits in vain; or something to await first. All other tries are answered.
+    `fates` maps a point such as `charge/action` to what its tries meet, in their order: `refused`; `misfit`, an
+    answer outside its contract; `lost`, and the sender waits in vain; or something to await first. All other
+    tries are answered.
     """
 
     def __init__(self, package: Any, store: Any, **fates: Sequence[Any]) -> None:
@@ -98,6 +100,8 @@ class Fates:
         self.sent.append(point)
         fates = self.fates.get(point)
         fate = fates.pop(0) if fates else "answered"
+        if fate == "misfit":
+            return replace(await self.local.send(request), reply={"unheard_of": 1})
         if fate == "refused":
             return self.package.messages.Answer(done=False, reason="the test says no")
         if fate == "lost":
@@ -127,6 +131,8 @@ class DevServer:
         options = ["--ip", "127.0.0.1", "--port", str(self.port), "--headless", "--log-level", "error"]
         command = [program("temporal"), "server", "start-dev", *options, "--db-filename", "server.db"]
         self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL)
+        # Programs that are started now, and ask but once, must find it.
+        asyncio.run(self.client())
 
     def kill(self) -> None:
         """SIGKILL: no goodbye."""

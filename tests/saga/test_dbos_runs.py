@@ -214,6 +214,16 @@ def test_a_step_that_timed_out_is_compensated(transfer: Path, sqlite: dict[str, 
     assert found["history"] == {"debit": ["action", "compensation"], "credit": ["action", "compensation"]}
 
 
+def test_an_answer_outside_its_contract_is_no_answer(checkout: Path, sqlite: dict[str, str]) -> None:
+    plan = {"run": "misfit", "misfit": ["reserve-stock/action"], "settings": settings(sqlite)}
+    found = outcome_of(checkout, plan)
+    assert found["outcome"] == "cancelled"
+    told = "what came does not fit: ReserveStockReply: reservation_id is missing"
+    assert found["because"] == f"reserve-stock gave no answer in 3 tries; in the last, {told}"
+    assert found["sent"] == [*["reserve-stock/action"] * 3, "reserve-stock/compensation"]
+    assert found["history"] == {"reserve-stock": ["action", "compensation"]}
+
+
 def test_a_late_reply_does_not_revive_a_run_that_failed(transfer: Path, sqlite: dict[str, str]) -> None:
     # Every try runs, and answers, only after the run has ended.
     slow = {"credit/action": {"before": 3 * TIMEOUT + TOO_SLOW}}

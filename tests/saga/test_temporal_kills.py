@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.saga.support_dbos import CHECKOUT, python
-from tests.saga.support_temporal import PATIENCE, DevServer, modules, program, wait_for, worker, written
+from tests.saga.support_temporal import PATIENCE, DevServer, free_port, modules, program, wait_for, worker, written
 
 pytestmark = pytest.mark.oracle
 
@@ -95,6 +95,7 @@ def test_a_user_starts_server_worker_and_runs_as_the_readme_says(
     with worker(checkout, "checkout_saga", {"hang": [], "marks": str(tmp_path)}, **environment):
         order = json.dumps({"order_id": "o-1", "lines": [{"sku": "book"}]})
         first = starter(checkout, environment, "start", order)
+        assert first.returncode == 0, first.stderr
         assert json.loads(first.stdout)["state"] == "committed"
         assert starter(checkout, environment, "start", order).stdout == first.stdout
         assert starter(checkout, environment, "standing", "o-1").stdout == first.stdout
@@ -104,6 +105,17 @@ def test_a_user_starts_server_worker_and_runs_as_the_readme_says(
     assert bad.returncode == 2
     assert "that is no PlaceOrder" in bad.stderr
     assert "Traceback" not in bad.stderr
+
+
+def test_a_program_that_finds_no_service_says_where_it_looked(checkout: Path) -> None:
+    environment = {"CHECKOUT_TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}"}
+    for program_name in ("starter", "worker"):
+        arguments = ("standing", "o-1") if program_name == "starter" else ()
+        ended = python(checkout, "-m", f"checkout_saga.{program_name}", *arguments, **environment)
+        assert ended.returncode == 1
+        said = f"no Temporal service answers at {environment['CHECKOUT_TEMPORAL_ADDRESS']}: "
+        assert ended.stderr.startswith(said), ended.stderr
+        assert "Traceback" not in ended.stderr
 
 
 def starter(folder: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -171,6 +171,14 @@ def test_a_step_that_timed_out_is_compensated(loop: asyncio.Runner, bench: Make,
     assert it.effects() == {"reserve": UNDONE}
 
 
+def test_an_answer_outside_its_contract_is_no_answer(loop: asyncio.Runner, bench: Make, order: Any) -> None:
+    it = bench(order, charge_action=["misfit", "misfit"])
+    standing = run(loop, replayed(it))
+    told = "what came does not fit: ChargeReply: payment_id is missing"
+    assert (standing.state, standing.because) == ("cancelled", f"charge gave no answer in 2 tries; in the last, {told}")
+    assert it.effects() == {"reserve": UNDONE, "charge": UNDONE}
+
+
 def test_a_late_reply_does_not_revive_a_run_that_failed(loop: asyncio.Runner, bench: Make, order: Any) -> None:
     from temporalio import activity
     from temporalio.service import RPCError, RPCStatusCode

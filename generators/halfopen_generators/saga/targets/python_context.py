@@ -174,11 +174,6 @@ class PythonSaga:
         return words_tuple(step.name for step in self.steps)
 
     @property
-    def input_imports(self) -> str:
-        """What putting requests together needs of the messages module."""
-        return "decode, encode" if any(step.sources for step in self.steps) else "encode"
-
-    @property
     def example_imports(self) -> str:
         """What the example's values need."""
         needed = _datetime_import(field.sample for field in self.trigger.fields)
@@ -268,7 +263,9 @@ def _replied_by(design: SagaDesign, step: StepPlan, name: str, kind: str) -> Ste
 
 def _steps(design: SagaDesign, classes: Names, trigger: Mapping[str, PythonField]) -> Iterator[PythonStep]:
     functions = Names({"annotations", "call", "contract", "datetime", "ledger", "request"})
-    identifiers = Names({"annotations", "body", "contract", "decode", "encode", "order", "replies", "run_id"})
+    identifiers = Names(
+        {"annotations", "body", "checked_reply", "contract", "decode", "encode", "order", "replies", "run_id"}
+    )
     replies: dict[str, str] = {}
     taken: dict[str, str] = {}
     for step in design.steps:

@@ -13,7 +13,7 @@ from halfopen_generators.saga.scenario import Scenario
 from halfopen_generators.saga.targets import python
 from halfopen_generators.saga.targets.python_context import PythonSaga, python_saga
 
-_PACKAGE_FILES = ("activities.py", "starter.py", "worker.py", "workflow.py")
+_PACKAGE_FILES = ("activities.py", "connection.py", "starter.py", "worker.py", "workflow.py")
 _PROJECT_FILES = {"README.md": "text/markdown", "pyproject.toml": "application/toml", "requirements.txt": "text/plain"}
 _TEST_FILES = ("conftest.py", "crashing_worker.py", "replay.py")
 
@@ -62,6 +62,7 @@ def _files(saga: PythonSaga) -> Iterator[FileRow]:
     yield FileRow("starter.py, worker.py", "The two programs.", "to start runs from your own code")
     yield FileRow("saga.py", "The steps, and the rules of a run.", "through the spec")
     yield FileRow("workflow.py, activities.py", "The orchestrator, and what it asks for.", "rarely")
+    yield FileRow("connection.py, config.py", "Where the service is.", "for TLS or an API key")
     yield FileRow("participants.py, guarantees.py", "Business functions behind guarantees.", "through the spec")
     yield FileRow("store.py, schema.sql", "A participant's database.", "to join it with your own")
     yield FileRow("ledger.py, example.py", "Stand-ins, so that it runs at once.", "delete it when you go live")
