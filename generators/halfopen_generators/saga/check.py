@@ -24,10 +24,12 @@ from halfopen_generators.saga.counterexample import scenario
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.promises import ALL_OR_COMPENSATED, Breach
-from halfopen_generators.saga.render import unsupported
-from halfopen_generators.saga.scenario import Scenario
+from halfopen_generators.saga.render import TARGETS, target, unsupported
+from halfopen_generators.saga.scenario import Meeting, Scenario
 from halfopen_generators.saga.static_rules import at, finding, static_findings
 from halfopen_generators.saga.verify import Break, Verification, verify
+
+Test = Scenario | Meeting | ChoreographyScenario
 
 # What to do about a broken promise, by code, and by promise where one code breaks two.
 # {service}, {action}, {compensation} and {resource} are the step's.
@@ -59,7 +61,7 @@ FIXES = {
 def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judged:
     """Everything that can say no to the design, asked."""
     verification = verify(design, options, progress)
-    shown = [(broken, scenario(design, broken)) for broken in _one_of_each(verification.breaks)]
+    shown = [(broken, _test(design, broken, options)) for broken in _one_of_each(verification.breaks)]
     explored = tuple(_finding(design, broken, test) for broken, test in shown)
     told = (*_merged(static_findings(design), explored), *unsupported(design, options.target))
     findings = tuple(sorted(told, key=_gravest_first))
@@ -72,6 +74,14 @@ def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judge
         verdicts=verification.verdicts,
         details=tuple(test for _, test in shown if test is not None),
     )
+
+
+def _test(design: SagaDesign, broken: Break, options: SagaOptions) -> Test | None:
+    """What replays the break against the generated code; None if the target's tests can't."""
+    found = scenario(design, broken)
+    if isinstance(found, Meeting) and not TARGETS[target(design, options.target)].meets:
+        return None
+    return found
 
 
 def _gravest_first(found: Finding) -> tuple[int, str, str]:
@@ -105,7 +115,7 @@ def _same(known: Finding, other: Finding, step: str) -> bool:
     return known.code == other.code and other.evidence[0].path.split(".")[0] == step and known.code != "SAG12"
 
 
-def _finding(design: SagaDesign, broken: Break, test: Scenario | ChoreographyScenario | None) -> Finding:
+def _finding(design: SagaDesign, broken: Break, test: Test | None) -> Finding:
     breach, step = broken.breach, design.by_name[broken.breach.step]
     told = Counterexample(
         sentences=broken.told.sentences,

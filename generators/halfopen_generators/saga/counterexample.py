@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from halfopen.templates import kebab
 from halfopen_generators.saga.choreography_run import Heard
 from halfopen_generators.saga.choreography_scenario import ChoreographyScenario, scenario_of
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.retell import Event
-from halfopen_generators.saga.scenario import Delivery, Fate, Scenario
+from halfopen_generators.saga.scenario import Delivery, Fate, Meeting, Scenario, Turn
 from halfopen_generators.saga.verify import Break
 
+# What a participant does with a request that it has not handled before.
+_HANDLED: dict[str, Literal["action", "compensation"]] = {
+    "apply": "action",
+    "refuse": "action",
+    "refuse-stale": "action",
+    "crash-participant": "action",
+    "compensate": "compensation",
+    "compensate-empty": "compensation",
+    "crash-participant-undoing": "compensation",
+    "decline-undo": "compensation",
+}
 
-def scenario(design: SagaDesign, broken: Break) -> Scenario | ChoreographyScenario | None:
-    """The run as a test scenario; None if it takes several runs at once, which no scenario tells."""
-    if any(event.run for event in broken.events) or broken.breach.resource:
-        return None
+
+def scenario(design: SagaDesign, broken: Break) -> Scenario | Meeting | ChoreographyScenario | None:
+    """The run as a test scenario, or several runs as a meeting.
+
+    None for several runs of a choreography, and for those that break another promise than that of isolation:
+    no scenario tells these.
+    """
     code, step = broken.breach.code, broken.breach.step
-    name = kebab(f"counterexample-{code}-{step}-{broken.breach.want or 'run'}")
     title = f"{code}: {broken.told.sentences[-1]}"
+    if broken.breach.resource is not None:
+        return _meeting(design, broken, broken.breach.resource, title) if design.orchestrated else None
+    if any(event.run for event in broken.events):
+        return None
+    name = kebab(f"counterexample-{code}-{step}-{broken.breach.want or 'run'}")
     if design.orchestrated:
         return _orchestrated(design, broken, name, title)
     try:
@@ -29,9 +48,44 @@ def scenario(design: SagaDesign, broken: Break) -> Scenario | ChoreographyScenar
         return None
 
 
+def _meeting(design: SagaDesign, broken: Break, resource: str, title: str) -> Meeting:
+    breach, step = broken.breach, design.by_name[broken.breach.step]
+    anomaly = breach.promise.removeprefix("no ")
+    numbers = {run: number for number, run in enumerate(sorted({event.run for event in broken.events}))}
+    kinds = [(numbers[event.run], _without_anomaly(event), event.command.subject) for event in broken.events]
+    runs = tuple(
+        tuple(
+            d for one in design.steps for d in _deliveries(one, [k for r, k, s in kinds if (r, s) == (run, one.name)])
+        )
+        for run in numbers.values()
+    )
+    return Meeting(
+        name=kebab(f"counterexample-{breach.code}-{breach.step}-{resource}-{anomaly}"),
+        title=title,
+        runs=runs,
+        turns=tuple(Turn(run, subject, _HANDLED[kind]) for run, kind, subject in kinds if kind in _HANDLED),
+        service=step.service,
+        resource=resource,
+        at=(step.name,),
+        anomaly=anomaly,
+        breaks=breach.code,
+    )
+
+
+def _without_anomaly(event: Event) -> str:
+    """What happened, whatever it broke."""
+    kind = event.command.kind
+    return kind.partition("-")[0] if event.command.breaks else kind
+
+
 def _orchestrated(design: SagaDesign, broken: Break, name: str, title: str) -> Scenario:
-    kinds = {(event.command.kind, event.command.subject) for event in broken.events}
-    deliveries = tuple(d for step in design.steps for d in _deliveries(step, kinds, broken))
+    happened = [(event.command.kind, event.command.subject) for event in broken.events]
+    kinds = set(happened)
+    deliveries = tuple(
+        delivery
+        for step in design.steps
+        for delivery in _deliveries(step, [kind for kind, subject in happened if subject == step.name])
+    )
     turned = [step for step in design.steps if {("hear-refused", step.name), ("give-up", step.name)} & kinds]
     crash = next((event.command.subject for event in broken.events if event.command.kind == "crash"), None)
     everything = tuple(step.name for step in design.steps)
@@ -42,12 +96,13 @@ def _orchestrated(design: SagaDesign, broken: Break, name: str, title: str) -> S
     return Scenario(name, title, deliveries, crash, "cancelled", (), undone, broken.breach.code)
 
 
-def _deliveries(step: StepPlan, kinds: set[tuple[str, str]], broken: Break) -> Iterator[Delivery]:
-    def happened(*names: str) -> bool:
-        return any((name, step.name) in kinds for name in names)
+def _deliveries(step: StepPlan, kinds: Sequence[str]) -> Iterator[Delivery]:
+    """The fates of the step's requests, by what happened to it."""
 
-    mine = [event.command.kind for event in broken.events if event.command.subject == step.name]
-    again = mine.count("send-again") + mine.count("crash")
+    def happened(*names: str) -> bool:
+        return any(name in kinds for name in names)
+
+    again = kinds.count("send-again") + kinds.count("crash")
     applied = happened("apply", "crash-participant")
     unheard: Fate = "answer-lost" if applied else "lost"
     if happened("give-up", "abandon"):

@@ -51,6 +51,43 @@ class Scenario:
     breaks: str | None = None
 
 
+# What comes of a request at its participant, as far as a meeting says so beforehand.
+# handled  it is answered, whatever the answer
+# held     another run holds a lock that it asks for: it gets no answer yet
+# refused  what the run has read has changed since: it is refused
+Reaction = Literal["handled", "held", "refused"]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Who is let in to a participant next. Without a step it is the end of that run that is waited for."""
+
+    run: int  # counted from 0
+    step: str = ""
+    request: Literal["action", "compensation"] = "action"
+    reaction: Reaction = "handled"
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Several runs at once over the same resources: the fates of each one's requests, and who is let in when.
+
+    Each request is let in at its turn. One that has no turn waits until all turns are over, but for the end of
+    its own run. `at` are the steps whose touches of the resource the meeting is about; `anomaly` is what the
+    spec as it stands lets happen there, None if the runs have to be kept apart.
+    """
+
+    name: str  # kebab-case, unique within a design
+    title: str  # one sentence
+    runs: tuple[tuple[Delivery, ...], ...]
+    turns: tuple[Turn, ...]
+    service: str
+    resource: str
+    at: tuple[str, ...]
+    anomaly: str | None = None  # such as "lost update"
+    breaks: str | None = None  # the code of the finding that it shows
+
+
 def scenarios(design: SagaDesign) -> tuple[Scenario, ...]:
     """The happy path, then one scenario per row of the failure table, of an orchestrated saga."""
     everything = tuple(step.name for step in design.steps)

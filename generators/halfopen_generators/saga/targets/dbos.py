@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from halfopen.vocabulary import Artifact
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.scenario import Scenario
+from halfopen_generators.saga.scenario import Meeting, Scenario
 from halfopen_generators.saga.targets import python
 
 _PACKAGE_FILES = ("courier.py", "main.py", "workflow.py")
@@ -15,10 +15,11 @@ _PROJECT_FILES = {"README.md": "text/markdown", "pyproject.toml": "application/t
 _TEST_FILES = ("conftest.py", "replay.py")
 
 
-def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[Artifact]:
+def artifacts(design: SagaDesign, runs: tuple[Scenario | Meeting, ...]) -> Iterator[Artifact]:
     """Everything that runs the saga on DBOS, and its tests."""
     saga = python.python_saga(design)
-    yield from python.common(saga, scenarios, _settings(saga))
+    meetings = python.meetings_of(saga, runs)
+    yield from python.common(saga, runs, _settings(saga), meetings)
     for name in _PACKAGE_FILES:
         yield python.rendered(f"dbos/{name}.j2", f"{saga.package}/{name}", saga)
     for name, kind in _PROJECT_FILES.items():
@@ -26,7 +27,7 @@ def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[A
             f"dbos/{name}.j2", name, saga, media_type=kind, settings=_settings(saga), files=tuple(_files(saga))
         )
     for name in _TEST_FILES:
-        yield python.rendered(f"dbos/tests/{name}.j2", f"tests/{name}", saga)
+        yield python.rendered(f"dbos/tests/{name}.j2", f"tests/{name}", saga, meets=bool(meetings))
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact
-from halfopen_generators.saga.scenario import Scenario
-from halfopen_generators.saga.targets import python_scenarios
-from halfopen_generators.saga.targets.python_context import PythonSaga, python_saga
+from halfopen_generators.saga.meetings import kept_apart
+from halfopen_generators.saga.scenario import Meeting, Scenario
+from halfopen_generators.saga.targets import python_meetings, python_scenarios
+from halfopen_generators.saga.targets.python_context import python_saga
+from halfopen_generators.saga.targets.python_plan import PythonSaga
 
-__all__ = ["PACKAGE", "PythonSaga", "Setting", "common", "participants_setting", "python_saga", "rendered"]
+__all__ = [
+    "PACKAGE",
+    "PythonSaga",
+    "Setting",
+    "common",
+    "meetings_of",
+    "participants_setting",
+    "python_saga",
+    "rendered",
+]
 
 PACKAGE = "halfopen_generators.saga"
 _PACKAGE_FILES = (
@@ -34,6 +46,8 @@ _PACKAGE_FILES = (
     "transport.py",
 )
 _TEST_FILES = ("__init__.py", "databases.py", "scripted.py", "test_rules.py", "test_scenarios.py")
+# What only sagas have in which runs meet.
+_MEETING_FILES = ("anomalies.py", "meeting.py", "meetings.py", "test_meetings.py")
 
 
 @dataclass(frozen=True)
@@ -46,20 +60,38 @@ class Setting:
     doc: str
 
 
-def common(saga: PythonSaga, scenarios: Sequence[Scenario], settings: Sequence[Setting]) -> Iterator[Artifact]:
+def common(
+    saga: PythonSaga, runs: Sequence[Scenario | Meeting], settings: Sequence[Setting], meetings: Sequence[Meeting] = ()
+) -> Iterator[Artifact]:
     """The files that are the same for every Python engine: the package without its orchestrator, and the tests' base.
 
-    `settings` are the target's own, beside those that all have.
+    `settings` are the target's own, beside those that all have. `meetings` are those that the target's tests replay.
     """
     for name in _PACKAGE_FILES:
         kind = "application/sql" if name.endswith(".sql") else "text/x-python"
         yield rendered(f"python/{name}.j2", f"{saga.package}/{name}", saga, media_type=kind, settings=tuple(settings))
+    for name in ("isolation.py",) if saga.keeps_apart else ():
+        yield rendered(f"python/{name}.j2", f"{saga.package}/{name}", saga)
     for module in saga.modules:
         yield rendered("python/business.py.j2", f"{saga.package}/{module.name}.py", saga, module=module)
     for name in _TEST_FILES:
         yield rendered(f"python/tests/{name}.j2", f"tests/{name}", saga)
-    views = tuple(python_scenarios.views(saga.design, scenarios))
+    alone = [run for run in runs if isinstance(run, Scenario)]
+    views = tuple(python_scenarios.views(saga.design, alone))
     yield rendered("python/tests/scenarios.py.j2", "tests/scenarios.py", saga, scenarios=views)
+    told = tuple(python_meetings.views(meetings))
+    about: dict[str, Any] = {
+        "order_free": python_meetings.order_free(saga),
+        "broken": any(meeting.anomaly for meeting in meetings),
+        "kept": any(not meeting.anomaly for meeting in meetings),
+    }
+    for name in _MEETING_FILES if told else ():
+        yield rendered(f"python/tests/{name}.j2", f"tests/{name}", saga, meetings=told, **about)
+
+
+def meetings_of(saga: PythonSaga, runs: Sequence[Scenario | Meeting]) -> tuple[Meeting, ...]:
+    """The meetings among the runs, and those in which generated code has to keep the runs apart."""
+    return (*(run for run in runs if isinstance(run, Meeting)), *kept_apart(saga.design))
 
 
 def rendered(

@@ -6,9 +6,8 @@ type, and from the command that starts the run otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import get_args
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from halfopen.templates import pascal, snake
 from halfopen_generators.saga.plan import ParticipantPlan, SagaDesign, StepPlan
@@ -17,15 +16,25 @@ from halfopen_generators.saga.targets.python_names import (
     LINE,
     Names,
     attribute,
+    datetime_import,
     literal,
     python_type,
-    resource_notes,
     short,
     words_tuple,
 )
+from halfopen_generators.saga.targets.python_plan import (
+    ASKED,
+    PythonField,
+    PythonMessage,
+    PythonModule,
+    PythonParticipant,
+    PythonResource,
+    PythonSaga,
+    PythonSource,
+    PythonStep,
+)
+from halfopen_generators.saga.targets.python_resources import notes, resources, with_touches
 
-# The guarantees of a participant that is asked by an orchestrator; publishing is choreography's.
-ASKED: tuple[Guarantee, ...] = tuple(name for name in get_args(Guarantee) if name != "publishes_atomically")
 # Names that the generated contract uses itself.
 _IN_CONTRACT = {"Any", "Refused", "STEPS", "UTC", "annotations", "dataclass", "datetime"}
 _LONGEST_PACKAGE = 28
@@ -53,140 +62,18 @@ _MODULES = (
 )
 
 
-@dataclass(frozen=True)
-class PythonField:
-    """A field of a message; `source` is the expression that fills it in where a request is put together."""
+def python_saga(design: SagaDesign, *, releases: bool = True) -> PythonSaga:
+    """The design with every name that it has in Python.
 
-    name: str
-    annotation: str
-    sample: str
-    source: str
-
-
-@dataclass(frozen=True)
-class PythonMessage:
-    """A dataclass of the contract."""
-
-    name: str
-    doc: str
-    fields: tuple[PythonField, ...]
-
-
-@dataclass(frozen=True)
-class PythonSource:
-    """An earlier step whose reply a request draws on."""
-
-    identifier: str
-    step: str
-    reply: str
-
-
-@dataclass(frozen=True)
-class PythonStep:
-    """A step with the names it has in Python."""
-
-    plan: StepPlan
-    name: str
-    identifier: str
-    service: str
-    module: str
-    function: str
-    undo: str | None
-    request: PythonMessage
-    reply: PythonMessage
-    sources: tuple[PythonSource, ...]
-    after: str
-    compensation: str
-    docstring: str
-    applied: str
-    reply_arguments: str
-
-    @property
-    def undos(self) -> tuple[str, ...]:
-        """The compensation's function, or nothing: what a template loops over."""
-        return (self.undo,) if self.undo else ()
-
-
-@dataclass(frozen=True)
-class PythonParticipant:
-    """A participant with the names it has in Python, and who keeps which guarantee."""
-
-    plan: ParticipantPlan
-    name: str
-    function: str
-    own: Mapping[Guarantee, bool]
-    generated: Mapping[Guarantee, bool]
-    lacks: tuple[Guarantee, ...]
-    steps: tuple[PythonStep, ...]
-
-
-@dataclass(frozen=True)
-class PythonModule:
-    """A module of business functions: those of the user's own services, or the clients of third parties."""
-
-    name: str
-    title: str
-    doc: str
-    imports: str
-    steps: tuple[PythonStep, ...]
-
-
-@dataclass(frozen=True)
-class PythonSaga:
-    """All that the templates of a Python target read."""
-
-    design: SagaDesign
-    package: str
-    prefix: str  # of environment variables
-    header: str
-    trigger: PythonMessage
-    key_field: str
-    aliases: tuple[str, ...]
-    contract_imports: tuple[str, ...]
-    steps: tuple[PythonStep, ...]
-    modules: tuple[PythonModule, ...]
-    participants: tuple[PythonParticipant, ...]
-
-    @property
-    def messages(self) -> tuple[PythonMessage, ...]:
-        """All dataclasses of the contract."""
-        pairs = (message for step in self.steps for message in (step.request, step.reply))
-        return (self.trigger, *pairs)
-
-    @property
-    def participant_imports(self) -> str:
-        """The modules that bind participants to functions, sorted."""
-        return ", ".join(sorted(["contract", *(module.name for module in self.modules)]))
-
-    @property
-    def distribution(self) -> str:
-        """The name of the package for package managers."""
-        return self.package.replace("_", "-")
-
-    @property
-    def pad(self) -> str:
-        """Blanks that bring what comes behind a shorter command in line with the one that names the package."""
-        return " " * len(self.package)
-
-    @property
-    def step_names(self) -> str:
-        """The steps' names as a tuple."""
-        return words_tuple(step.name for step in self.steps)
-
-    @property
-    def example_imports(self) -> str:
-        """What the example's values need."""
-        needed = _datetime_import(field.sample for field in self.trigger.fields)
-        return f"{needed}\n\n" if needed else ""
-
-
-def python_saga(design: SagaDesign) -> PythonSaga:
-    """The design with every name that it has in Python."""
+    `releases` says whether the engine tells participants when a run has ended; where none does, nothing is locked.
+    """
     classes = Names(set(_IN_CONTRACT))
     aliases = _aliases(design, classes)
     trigger_name = classes.take(short(pascal(design.trigger)), f"{short(pascal(design.trigger))}Command")
     trigger_fields = _trigger_fields(design)
-    steps = tuple(_steps(design, classes, trigger_fields))
+    named = tuple(_steps(design, classes, trigger_fields, releases=releases))
+    shared = resources(design, named)
+    steps = with_touches(design, named, shared, releases=releases)
     trigger = PythonMessage(trigger_name, "What starts a run.", tuple(trigger_fields.values()))
     participants = Names()
     messages = [trigger, *(step.request for step in steps), *(step.reply for step in steps)]
@@ -200,7 +87,8 @@ def python_saga(design: SagaDesign) -> PythonSaga:
         aliases=aliases,
         contract_imports=_contract_imports(messages, aliases),
         steps=steps,
-        modules=tuple(_modules(steps)),
+        modules=tuple(_modules(steps, shared)),
+        resources=shared,
         participants=tuple(
             _participant(plan, participants, steps)
             for plan in design.participants.values()
@@ -261,7 +149,9 @@ def _replied_by(design: SagaDesign, step: StepPlan, name: str, kind: str) -> Ste
     return next((other for other in reversed(earlier) if other.reply.get(name) == kind), None)
 
 
-def _steps(design: SagaDesign, classes: Names, trigger: Mapping[str, PythonField]) -> Iterator[PythonStep]:
+def _steps(
+    design: SagaDesign, classes: Names, trigger: Mapping[str, PythonField], *, releases: bool
+) -> Iterator[PythonStep]:
     functions = Names({"annotations", "call", "contract", "datetime", "ledger", "request"})
     identifiers = Names(
         {"annotations", "body", "checked_reply", "contract", "decode", "encode", "order", "replies", "run_id"}
@@ -297,8 +187,9 @@ def _steps(design: SagaDesign, classes: Names, trigger: Mapping[str, PythonField
             sources=tuple(PythonSource(taken[name], name, replies[name]) for name in drawn),
             after=words_tuple(step.after, 8, "after="),
             compensation=literal(step.compensation.action) if step.compensation else "None",
-            docstring=_docstring(step),
+            docstring=_docstring(step, (*notes(design, step, releases=releases), *_notes(step))),
             applied="" if step.read_only else "    ledger.applied(call)\n",
+            undone="    ledger.undone(call)\n",
             reply_arguments=_reply_arguments(step),
         )
 
@@ -325,9 +216,9 @@ def _request_fields(
             yield _field(attribute(name), kind, f"order.{asked.name}")
 
 
-def _docstring(step: StepPlan) -> str:
-    first, notes = f"{step.action} at {step.service}.", list(_notes(step))
-    return "\n\n    ".join([first, "\n    ".join(notes)]) + "\n    " if notes else first
+def _docstring(step: StepPlan, told: Sequence[str]) -> str:
+    first = f"{step.action} at {step.service}."
+    return "\n\n    ".join([first, "\n    ".join(told)]) + "\n    " if told else first
 
 
 def _reply_arguments(step: StepPlan) -> str:
@@ -337,27 +228,23 @@ def _reply_arguments(step: StepPlan) -> str:
     return f"\n{lines}    " if lines else ""
 
 
-def _modules(steps: Sequence[PythonStep]) -> Iterator[PythonModule]:
+def _modules(steps: Sequence[PythonStep], shared: Sequence[PythonResource]) -> Iterator[PythonModule]:
     for name, title, doc in _MODULES:
         own = tuple(step for step in steps if step.module == name)
         if own:
-            yield PythonModule(name, title, doc, _business_imports(own), own)
+            theirs = tuple(each for each in shared if each.module == name)
+            yield PythonModule(name, title, doc, _business_imports(own), own, theirs)
 
 
 def _business_imports(steps: Sequence[PythonStep]) -> str:
-    writes = any(step.undo or not step.plan.read_only for step in steps)
+    writes = any(step.undo or step.applied for step in steps)
     lines = ["from . import contract, ledger" if writes else "from . import contract", "from .ledger import Call"]
-    first = _datetime_import(step.reply_arguments for step in steps)
+    first = datetime_import(step.reply_arguments for step in steps)
     return "\n".join([first, "", *lines] if first else lines)
-
-
-def _datetime_import(samples: Iterable[str]) -> str:
-    return "from datetime import UTC, datetime" if any("datetime(" in sample for sample in samples) else ""
 
 
 def _notes(step: StepPlan) -> Iterator[str]:
     """What whoever fills in the action has to know beyond its name."""
-    yield from resource_notes(step)
     if step.can_be_refused:
         yield "A business rule may say no: raise contract.Refused, and nothing is changed."
     if step.kind == "retriable":

@@ -128,6 +128,11 @@ def python_type(spelled: str) -> PythonType:
     return PythonType("Any", "None")
 
 
+def datetime_import(samples: Iterable[str]) -> str:
+    """The import that made-up values need, or nothing."""
+    return "from datetime import UTC, datetime" if any("datetime(" in sample for sample in samples) else ""
+
+
 def resource_notes(step: StepPlan) -> Iterator[str]:
     """What whoever fills in the action has to know of the resources that it touches."""
     if step.reads:

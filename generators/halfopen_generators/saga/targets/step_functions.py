@@ -14,12 +14,14 @@ from typing import Any
 from halfopen.source import Source
 from halfopen.templates import pascal
 from halfopen.vocabulary import Artifact, Finding, Severity
+from halfopen_generators.saga.meetings import locked, reread
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
-from halfopen_generators.saga.scenario import Scenario
+from halfopen_generators.saga.scenario import Meeting, Scenario
 from halfopen_generators.saga.targets import flow, python
 from halfopen_generators.saga.targets.asl import Machine, seconds
-from halfopen_generators.saga.targets.python_context import PythonSaga, python_saga
+from halfopen_generators.saga.targets.python_context import python_saga
 from halfopen_generators.saga.targets.python_names import words_tuple
+from halfopen_generators.saga.targets.python_plan import PythonSaga
 
 DEFINITION = "statemachine.asl.json"
 # Lambda ends a function after 15 minutes (Lambda quotas).
@@ -57,11 +59,11 @@ class Case:
     step: str
 
 
-def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[Artifact]:
+def artifacts(design: SagaDesign, runs: tuple[Scenario | Meeting, ...]) -> Iterator[Artifact]:
     """Everything that runs the saga on Step Functions and Lambda, and its tests, which run on moto."""
-    saga = python_saga(design)
+    saga = python_saga(design, releases=False)
     functions = tuple(_functions(saga))
-    yield from python.common(saga, scenarios, (python.participants_setting(saga),))
+    yield from python.common(saga, runs, (python.participants_setting(saga),))
     machine = Machine(design, saga.key_field, {each.service: each.variable for each in functions})
     text = json.dumps(machine.definition(), indent=2, ensure_ascii=False) + "\n"
     yield Artifact(path=DEFINITION, media_type="application/json", text=text)
@@ -99,6 +101,7 @@ def _unsupported(design: SagaDesign, source: Source) -> Iterator[Finding]:
         )
         fix = "Set an alarm on the age of open executions, or give each step its own limit by timeout and attempts."
         yield _finding("The deadline is not watched", message, fix, source, ("deadline",))
+    yield from _not_kept_apart(design, source)
     for wait in flow.cut(design)[1]:
         index = design.by_name[wait.step].spec_index
         message = (
@@ -108,6 +111,25 @@ def _unsupported(design: SagaDesign, source: Source) -> Iterator[Finding]:
         yield _finding("A wait that was not asked for", message, fix, source, ("steps", index, "after"))
     for step in design.steps:
         yield from _rounded(step, source)
+
+
+def _not_kept_apart(design: SagaDesign, source: Source) -> Iterator[Finding]:
+    for step in design.steps:
+        for resource in locked(design, step):
+            message = (
+                f"Nothing locks {resource} at {step.name}: no participant is told when a run has ended, "
+                "so no lock would ever be freed."
+            )
+            fix = "Keep the lock in your own code, and free it, or choose the target dbos or temporal."
+            place = ("steps", step.spec_index, "countermeasures", resource)
+            yield _finding("Semantic locks are not kept", message, fix, source, place)
+    if any(reread(design, step) for step in design.steps):
+        message = (
+            "Values are read again as the spec says, but no generated test lets two runs meet: moto runs one after the "
+            "other."
+        )
+        fix = "Render the target dbos, whose tests have runs meet in front of the same participants' code."
+        yield _finding("No test lets runs meet", message, fix, source, ("steps",))
 
 
 def _rounded(step: StepPlan, source: Source) -> Iterator[Finding]:

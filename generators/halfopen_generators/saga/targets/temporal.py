@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from halfopen.templates import kebab
+from halfopen.templates import kebab, snake
 from halfopen.vocabulary import Artifact
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.scenario import Scenario
+from halfopen_generators.saga.scenario import Meeting, Scenario
 from halfopen_generators.saga.targets import python
-from halfopen_generators.saga.targets.python_context import PythonSaga, python_saga
+from halfopen_generators.saga.targets.python_context import python_saga
+from halfopen_generators.saga.targets.python_names import Names, short
+from halfopen_generators.saga.targets.python_plan import PythonSaga
 
 _PACKAGE_FILES = ("activities.py", "connection.py", "starter.py", "worker.py", "workflow.py")
 _PROJECT_FILES = {"README.md": "text/markdown", "pyproject.toml": "application/toml", "requirements.txt": "text/plain"}
@@ -24,15 +26,16 @@ class Activity:
 
     step: str
     service: str
-    request: Literal["action", "compensation"]
+    request: Literal["action", "compensation", "release"]
     action: str
     function: str
 
 
-def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[Artifact]:
+def artifacts(design: SagaDesign, runs: tuple[Scenario | Meeting, ...]) -> Iterator[Artifact]:
     """Everything that runs the saga on Temporal, and its tests."""
     saga = python_saga(design)
-    yield from python.common(saga, scenarios, _settings(saga))
+    meetings = python.meetings_of(saga, runs)
+    yield from python.common(saga, runs, _settings(saga), meetings)
     activities = tuple(_activities(saga))
     for name in _PACKAGE_FILES:
         path = f"{saga.package}/{name}"
@@ -41,7 +44,7 @@ def artifacts(design: SagaDesign, scenarios: tuple[Scenario, ...]) -> Iterator[A
         rows = tuple(_files(saga))
         yield python.rendered(f"temporal/{name}.j2", name, saga, media_type=kind, settings=_settings(saga), files=rows)
     for name in _TEST_FILES:
-        yield python.rendered(f"temporal/tests/{name}.j2", f"tests/{name}", saga)
+        yield python.rendered(f"temporal/tests/{name}.j2", f"tests/{name}", saga, meets=bool(meetings))
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,9 @@ def _files(saga: PythonSaga) -> Iterator[FileRow]:
     yield FileRow("inputs.py", "What each step is asked with.", "yes, where a field comes from elsewhere")
     yield FileRow("transport.py", "How a request gets to its participant.", "yes: in process as shipped")
     yield FileRow("starter.py, worker.py", "The two programs.", "to start runs from your own code")
+    yield FileRow("connection.py, config.py", "Where the service is.", "for TLS or an API key")
     yield FileRow("saga.py", "The steps, and the rules of a run.", "through the spec")
     yield FileRow("workflow.py, activities.py", "The orchestrator, and what it asks for.", "rarely")
-    yield FileRow("connection.py, config.py", "Where the service is.", "for TLS or an API key")
     yield FileRow("participants.py, guarantees.py", "Business functions behind guarantees.", "through the spec")
     yield FileRow("store.py, schema.sql", "A participant's database.", "to join it with your own")
     yield FileRow("ledger.py, example.py", "Stand-ins, so that it runs at once.", "delete it when you go live")
@@ -73,6 +76,12 @@ def _activities(saga: PythonSaga) -> Iterator[Activity]:
         yield Activity(step.name, step.service, "action", step.plan.action, step.function)
         if step.plan.compensation is not None and step.undo is not None:
             yield Activity(step.name, step.service, "compensation", step.plan.compensation.action, step.undo)
+    functions = Names({"self", *(step.function for step in saga.steps), *(step.undo or "" for step in saga.steps)})
+    for step in saga.releasing:
+        function = functions.take(
+            f"release_{short(snake(step.service))}", f"release_locks_of_{short(snake(step.service))}"
+        )
+        yield Activity(step.name, step.service, "release", "Free what the run has locked", function)
 
 
 def _settings(saga: PythonSaga) -> tuple[python.Setting, ...]:
