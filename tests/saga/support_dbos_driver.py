@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -119,6 +120,9 @@ def main() -> None:
     again = workflow.result(run)
     history = {step: list(effects) for step, effects in ledger.history(tables, run).items()}
     found = {"outcome": result.outcome, "because": result.because, "later": again.outcome}
+    if importlib.util.find_spec(f"{package}.isolation"):
+        with tables.transaction() as connection:
+            found["held"] = importlib.import_module(f"{package}.isolation").held(connection, plan["run"])
     print(  # noqa: T201 - what whoever started this process reads
         json.dumps({**found, "history": history, "sent": transport.sent, "answered": transport.answered})
     )
