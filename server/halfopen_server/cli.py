@@ -23,6 +23,7 @@ BROKEN_PIPE = 141
 _OWN: Mapping[str, str] = {
     "check": "halfopen_server.cli_check:check",
     "explain": "halfopen_server.cli_tools:explain",
+    "knowledge": "halfopen_server.cli_knowledge:knowledge",
     "schema": "halfopen_server.cli_tools:schema",
     "doctor": "halfopen_server.cli_doctor:doctor",
     "mcp": "halfopen_server.cli_tools:mcp",

@@ -14,10 +14,18 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
-from mcp_types import Resource, ResourceTemplate
+from mcp_types import (
+    Completion,
+    CompletionArgument,
+    PromptReference,
+    Resource,
+    ResourceTemplate,
+    ResourceTemplateReference,
+)
 from pydantic import AnyUrl
 
 from halfopen.registry import Capability, capabilities
+from halfopen_server import mcp_knowledge
 from halfopen_server.commands import Command, commands
 from halfopen_server.mcp_answers import SCHEME, Reports
 from halfopen_server.mcp_explain import explain_tool
@@ -28,7 +36,8 @@ INSTRUCTIONS = (
     "checker, a compiler, an engine. Fill in a tool's spec from the user's words and code, call it, mend what "
     "its findings name, and call again until no error is left. Tell the user what the report says, with its "
     "counterexamples and counts, and no more: a skipped check has proved nothing, and an incomplete search "
-    "does not hold. `explain` tells what a finding's code means."
+    "does not hold. `explain` tells what a finding's code means, `search_knowledge` what is known of a pattern, a "
+    "figure or a trade-off."
 )
 
 
@@ -42,11 +51,16 @@ class HalfopenServer(MCPServer[Any]):
             title="Halfopen",
             version=version("halfopen"),
             instructions=INSTRUCTIONS,
-            tools=[*(capability_tool(capability, self.reports) for capability in offered), explain_tool()],
+            tools=[
+                *(capability_tool(capability, self.reports) for capability in offered),
+                mcp_knowledge.search_tool(),
+                explain_tool(),
+            ],
             log_level="WARNING",
         )
         for command in commands():
             self.add_prompt(_prompt(command))
+        self.completion()(_complete)  # type: ignore[no-untyped-call]  # the library gives it no types
 
     async def list_resources(self) -> list[Resource]:
         """Every report that is kept, and every artifact of it."""
@@ -65,6 +79,7 @@ class HalfopenServer(MCPServer[Any]):
                 mime_type="application/json",
             ),
             ResourceTemplate(uri_template=SCHEME + "{id}/{+path}", name="artifact", title="One artifact of a report"),
+            *mcp_knowledge.templates(),
         ]
 
     async def read_resource(
@@ -72,16 +87,25 @@ class HalfopenServer(MCPServer[Any]):
         uri: AnyUrl | str,
         context: Context[Any, Any] | None = None,  # noqa: ARG002 - the base class passes it
     ) -> Iterable[ReadResourceContents]:
-        """A report or an artifact.
+        """A report, an artifact or a page of what is known.
 
         Raises:
-            ResourceNotFoundError: nothing of that name is kept.
+            ResourceNotFoundError: nothing of that name is kept or known.
         """
+        if mcp_knowledge.is_entry(str(uri)):
+            return [ReadResourceContents(content=mcp_knowledge.read(str(uri)), mime_type="text/markdown")]
         try:
             text, media_type = self.reports.read(str(uri))
         except KeyError as error:
             raise ResourceNotFoundError(error.args[0]) from None
         return [ReadResourceContents(content=text, mime_type=media_type)]
+
+
+async def _complete(
+    ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, _context: object
+) -> Completion | None:
+    found = mcp_knowledge.completions(ref.uri, argument.value) if isinstance(ref, ResourceTemplateReference) else None
+    return None if found is None else Completion(values=found, total=len(found), has_more=False)
 
 
 def _prompt(command: Command) -> Prompt:

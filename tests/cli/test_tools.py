@@ -105,3 +105,28 @@ class TestDoctor:
         assert len(names) == len(set(names))
         assert {"buf-bin", "grpcio-tools", "uv", "spin", "dbos", "temporalio"} <= set(names)
         assert {tool.kind for tool in cli_doctor.tools()} == {"python", "program"}
+
+
+def test_knowledge_answers_a_question(invoke: Invoke) -> None:
+    result = invoke("knowledge", "how", "many", "retries", "--limit", "1")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("## Retry with backoff\n> - Max retries: 3-5 (don't retry forever)\n")
+
+
+def test_knowledge_prints_the_page_on_one_entry(invoke: Invoke) -> None:
+    by_number, by_address = invoke("knowledge", "laws/7"), invoke("knowledge", "halfopen://laws/idempotency")
+    assert by_number.stdout == by_address.stdout
+    assert by_number.stdout.startswith("# Law 7: Idempotency Is a Requirement\n")
+
+
+def test_knowledge_as_json_is_json(invoke: Invoke) -> None:
+    (hit,) = json.loads(invoke("knowledge", "outbox", "--limit", "1", "--format", "json").stdout)
+    assert hit["uri"] == "halfopen://rules/SAG10"
+    assert json.loads(invoke("knowledge", "rules/SAG10", "--format", "json").stdout)["page"].startswith("# SAG10 ")
+
+
+def test_knowledge_of_what_nobody_knows(invoke: Invoke) -> None:
+    unknown = invoke("knowledge", "laws/11")
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert unknown.stderr.startswith("halfopen: 11: none of the laws is called that. Did you mean 1? Legal: ")
+    assert invoke("knowledge", "zzz").stdout.startswith("Nothing is known of 'zzz'.")

@@ -1,0 +1,98 @@
+"""What the engineer knows over MCP: a tool that searches it, and every entry as a resource."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, ResourceTemplate, TextContent, ToolAnnotations
+from pydantic import Field
+
+from halfopen.knowledge_pages import KINDS, entries, page, results
+from halfopen.knowledge_search import EntryKind, search
+from halfopen.source import BadInput
+from halfopen_server.mcp_answers import refusal
+
+SCHEME = "halfopen://"
+_TITLES: dict[EntryKind, str] = {
+    "laws": "One of the ten laws, by its id or number",
+    "mantras": "A mantra",
+    "patterns": "All that is known of a pattern: claims, figures, notes",
+    "rules": "The page on a finding's code",
+}
+# What the variable of each address is called.
+_VARIABLES: dict[EntryKind, str] = {"laws": "id", "mantras": "id", "patterns": "name", "rules": "code"}
+# The protocol allows no more completions in one answer.
+_MOST_COMPLETIONS = 100
+
+
+def _search(
+    query: Annotated[str, Field(description="Words or a question: 'outbox', 'how many retries'.")],
+    limit: Annotated[int, Field(description="The most entries to give back.", ge=1, le=10)] = 5,
+) -> CallToolResult:
+    try:
+        found = results(query, search(query, limit))
+    except BadInput as error:
+        return refusal(error)
+    return CallToolResult(content=[TextContent(type="text", text=found)])
+
+
+def search_tool() -> Tool:
+    """The tool: Markdown in answer, so it has no structured output."""
+    return Tool.from_function(
+        _search,
+        name="search_knowledge",
+        title="Look up distributed systems knowledge",
+        description=(
+            "Laws, patterns, defaults and mantras of distributed systems, and the rules behind findings: each in its "
+            "own words, with dated notes where it is contested. Look a figure or a trade-off up here before you "
+            "name one, and tell the user the note that stands beside it."
+        ),
+        annotations=ToolAnnotations(
+            read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+        ),
+        structured_output=False,
+    )
+
+
+def templates() -> list[ResourceTemplate]:
+    """How the addresses of entries are formed."""
+    return [
+        ResourceTemplate(
+            uri_template=_template(kind), name=kind.removesuffix("s"), title=_TITLES[kind], mime_type="text/markdown"
+        )
+        for kind in KINDS
+    ]
+
+
+def _template(kind: EntryKind) -> str:
+    return f"{SCHEME}{kind}/{{{_VARIABLES[kind]}}}"
+
+
+def is_entry(uri: str) -> bool:
+    """Whether the address is one of an entry."""
+    return any(uri.startswith(f"{SCHEME}{kind}/") for kind in KINDS)
+
+
+def read(uri: str) -> str:
+    """The page at that address.
+
+    Raises:
+        ResourceNotFoundError: there is no such entry; its text names the nearest.
+    """
+    kind, _, name = uri.removeprefix(SCHEME).partition("/")
+    try:
+        return page(kind, name)
+    except BadInput as error:
+        raise ResourceNotFoundError(str(error)) from None
+
+
+def completions(uri_template: str, begun: str) -> list[str] | None:
+    """How what was begun of an entry's address may go on: what starts so, then what holds it; None: not ours."""
+    for kind in KINDS:
+        if uri_template == _template(kind):
+            low = begun.lower()
+            fitting = [name for name in entries(kind) if low in name.lower()]
+            return sorted(fitting, key=lambda name: not name.lower().startswith(low))[:_MOST_COMPLETIONS]
+    return None
