@@ -155,14 +155,6 @@ class Knowledge(_Data):
         """
         return {law.number: law for law in self.laws}[number]
 
-    def threshold(self, name: str) -> Threshold:
-        """The figure of that id.
-
-        Raises:
-            KeyError: there is none.
-        """
-        return {figure.id: figure for figure in self.thresholds}[name]
-
 
 @cache
 def knowledge() -> Knowledge:
@@ -173,22 +165,15 @@ def knowledge() -> Knowledge:
         laws=_read("laws")["law"],
         mantras=_read("mantras")["mantra"],
         patterns=tuple(Pattern(name=name, **_read(f"patterns/{name}")) for name in names),
-        thresholds=_read("thresholds")["threshold"],
+        thresholds=tuple(thresholds().values()),
         notes=_read("notes")["note"],
     )
 
 
-def figure(name: str) -> float:
-    """The value of a threshold that has one, in its unit.
-
-    Raises:
-        KeyError: no threshold bears the name.
-        ValueError: it is a range.
-    """
-    value = knowledge().threshold(name).value
-    if value is None:
-        raise ValueError(f"{name} is a range; take its least or its most")
-    return value
+@cache
+def thresholds() -> Mapping[str, Threshold]:
+    """The figures by id. They are read without the rest, for a design needs no more than them."""
+    return {each["id"]: Threshold.model_validate(each) for each in _read("thresholds")["threshold"]}
 
 
 def _read(name: str) -> dict[str, Any]:
