@@ -64,7 +64,7 @@ def find(program: Program) -> Path | None:
     return Path(found) if found else None
 
 
-def run(executable: Path, arguments: Sequence[str], *, folder: Path, stdin: str = "", timeout: float = 30.0) -> Ran:
+def run(executable: Path, arguments: Sequence[str], *, folder: Path, stdin: str = "", timeout: float = 60.0) -> Ran:
     """Run it in that folder, for at most `timeout` seconds, with a home of its own and no shell."""
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     with tempfile.TemporaryDirectory(prefix="halfopen-home-") as home:
@@ -133,7 +133,7 @@ def check(  # noqa: PLR0913 - a run is these parts, each named at the call
     texts: Mapping[str, str],
     looked_at: str,
     stdin: str = "",
-    timeout: float = 30.0,
+    timeout: float = 60.0,
     judge: Judge = nonzero_is_no,
 ) -> Check:
     """What the program says of those texts. `looked_at` tells a reader what a passed check stands for."""
