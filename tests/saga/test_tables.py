@@ -25,13 +25,20 @@ STYLES = ("orchestration", "event-sourced", "choreography")
 KEY, UNDO = "run-1/reserve-stock/action", "run-1/reserve-stock/compensation"
 
 
+# A step that keeps runs apart on a resource.
+KEPT = {"reads": ["stock"], "writes": ["stock"], "countermeasures": {"stock": "semantic-lock"}}
+
+
 def designed(style: str) -> SagaDesign:
+    style, _, kept = style.partition(" ")
     spec = {
         "saga": "checkout",
         "style": style,
         "description": "Two lines;\nDROP TABLE nothing",
         "correlation_key": "order_id",
-        "steps": [{"name": "reserve-stock", "service": "inventory", "action": "ReserveStock"}],
+        "steps": [
+            {"name": "reserve-stock", "service": "inventory", "action": "ReserveStock", **(KEPT if kept else {})},
+        ],
     }
     source = Source(spec)
     return design(validate(SagaSpec, source), source, Options())
@@ -58,8 +65,16 @@ def test_each_style_gets_its_tables(style: str) -> None:
     assert texts == rendered(style)
 
 
+def test_where_runs_are_kept_apart_there_are_tables_for_it() -> None:
+    schema, statements = rendered("orchestration kept").values()
+    for table in ("saga_entity", "saga_touch", "saga_visit"):
+        assert f"CREATE TABLE IF NOT EXISTS {table} " in schema
+        assert f"COMMENT ON TABLE {table} IS" in schema
+        assert table in statements
+
+
 @pytest.mark.oracle
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", [*STYLES, "orchestration kept"])
 def test_a_real_parser_takes_every_statement(style: str) -> None:
     parser = importlib.util.find_spec("pglast") is not None
     require("pglast", available=parser, how_to_get="install pglast from PyPI")
@@ -103,7 +118,8 @@ class Session:
     def __init__(self, database: str) -> None:
         import psycopg
 
-        style, address = database.split(" ", 1)
+        style, address = database.split(" host=", 1)
+        address = f"host={address}"
         self.connection: psycopg.Connection[Any] = psycopg.connect(address, autocommit=True)
         self.connection.execute(rendered(style)["sql/statements.sql"])
         self.connection.autocommit = False
@@ -178,8 +194,62 @@ def test_the_tables_may_be_applied_again_and_keep_their_rows(sessions: list[Sess
     session("write_outbox", "m-1", "order-1", "answers", "{}")
     session.commit()
     session.connection.autocommit = True
-    session.connection.execute(rendered(database.split(" ", 1)[0])["sql/postgres.sql"])
+    session.connection.execute(rendered(database.split(" host=", 1)[0])["sql/postgres.sql"])
     assert session("outbox_lag")[0][0] == 1
+
+
+def held_up(session: Session, run: str) -> str:
+    """A step that reads, writes and locks, as statements.sql tells it: done, ended, or who is in the way."""
+    ((ended,),) = session("visit", run)
+    if ended:
+        session.connection.rollback()
+        return "ended"
+    ((version, held_by),) = session("find_entity", "stock", "book")
+    if held_by not in (None, run):
+        session.connection.rollback()
+        return str(held_by)
+    ((after,),) = session("touch_entity", "stock", "book", 1, run)
+    session("keep_up", run, "stock", "book", version, after)
+    session("write_touch", run, "reserve-stock", "stock", "book", after)
+    session.commit()
+    return "done"
+
+
+def released(session: Session, run: str) -> None:
+    for statement in ("end_visit", "free_entities", "forget_run"):
+        session(statement, run)
+    session.commit()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("database", ["orchestration kept"], indirect=True)
+def test_an_entity_belongs_to_the_run_that_locks_it_until_that_has_ended(sessions: list[Session]) -> None:
+    session, other = sessions
+    assert [held_up(session, "a"), held_up(other, "b")] == ["done", "a"]
+    assert session("version_seen", "a", "stock", "book") == [(1,)]
+    assert session("touched", "a", "reserve-stock") == [("stock", "book")]
+    session.commit()
+    for _ in range(2):
+        released(session, "a")
+    assert [held_up(session, "a"), held_up(other, "b")] == ["ended", "done"]
+    assert other("touched", "a", "reserve-stock") == []
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("database", ["orchestration kept"], indirect=True)
+def test_two_steps_that_touch_an_entity_at_once_take_turns(sessions: list[Session]) -> None:
+    first, second = sessions
+    first("visit", "a")
+    first("find_entity", "stock", "book")
+    got: list[str] = []
+    other = threading.Thread(target=lambda: got.append(held_up(second, "b")))
+    other.start()
+    other.join(0.3)
+    assert got == []
+    first("touch_entity", "stock", "book", 1, "a")
+    first.commit()
+    other.join()
+    assert got == ["a"]
 
 
 @pytest.mark.oracle

@@ -12,6 +12,7 @@ from halfopen_generators.saga import diagrams
 from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
 from halfopen_generators.saga.durations import spell_duration
 from halfopen_generators.saga.failures import WORDS, failure_table
+from halfopen_generators.saga.meetings import KEPT_BY
 from halfopen_generators.saga.plan import RetryPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.spec import Countermeasure, Style
 
@@ -19,16 +20,28 @@ _MARKDOWN = "text/markdown"
 
 _COUNTERMEASURES: dict[Countermeasure, str] = {
     "semantic-lock": (
-        "In the same transaction mark {resource} as held by the run; clear the mark when the run has ended. "
+        "Yours: in the same transaction mark {resource} as held by the run; clear the mark when the run has ended. "
         "A step of another run that asks for the lock waits."
     ),
     "commutative-update": (
-        "Add to and subtract from {resource} in {action} and in what undoes it; never write a value read before."
+        "Yours: add to and subtract from {resource} in {action} and in what undoes it; never write a value read before."
     ),
-    "pessimistic-view": "Write {resource} only behind the pivot, where nothing undoes it.",
-    "reread-value": "Read {resource} again before writing; refuse if it has changed since the run first read it.",
-    "version-file": "Record each operation on {resource} and apply them in their right order, however they come in.",
-    "by-value": "Decide by the risk of the request whether this run may share {resource}. Accepted risk: not checked.",
+    "pessimistic-view": "Yours: write {resource} only behind the pivot, where nothing undoes it.",
+    "reread-value": "Yours: read {resource} again before writing; refuse if it has changed since the run read it.",
+    "version-file": "Yours: record each operation on {resource} and apply them in their right order.",
+    "by-value": "Yours: decide by the risk of the request whether the run may share {resource}. Not checked.",
+}
+
+# The same where the target's generated code does it.
+_KEPT: dict[Countermeasure, str] = {
+    "semantic-lock": (
+        "Generated: {action} marks {resource} as held by its run, and the mark is cleared when the run has ended; a "
+        "step of another run that asks for the lock waits. Yours: say which entities of {resource} a request means."
+    ),
+    "reread-value": (
+        "Generated: {action} is refused if another run has written {resource} since this one read it. Yours: say which "
+        "entities of {resource} a request means."
+    ),
 }
 
 _ALTERNATIVES: dict[Style, str] = {
@@ -128,7 +141,7 @@ def design_page(design: SagaDesign, judged: Judged, failures: Table, target: str
         waiting=_waiting(design),
         obligations=_obligations(judged.obligations),
         business=_business(written),
-        countermeasures=_countermeasures(design),
+        countermeasures=_countermeasures(design, target),
         verdicts=_verdicts(judged.verdicts),
         checks=_checks(judged.checks),
         decisions=_decisions(design),
@@ -308,13 +321,14 @@ def _promise(obligation: Obligation) -> str:
     return f"{obligation.on} {obligation.guarantee.replace('_', ' ')} ({obligation.provided_by})"
 
 
-def _countermeasures(design: SagaDesign) -> tuple[Table, ...]:
+def _countermeasures(design: SagaDesign, target: str) -> tuple[Table, ...]:
+    told = {**_COUNTERMEASURES, **{measure: _KEPT[measure] for measure in KEPT_BY.get(target, ())}}
     rows = (
-        (step.name, resource, measure, _COUNTERMEASURES[measure].format(resource=resource, action=step.action))
+        (step.name, resource, measure, told[measure].format(resource=resource, action=step.action))
         for step in design.steps
         for resource, measure in step.countermeasures.items()
     )
-    return _optional_table(("Step", "Resource", "Countermeasure", "To do in the business code"), rows)
+    return _optional_table(("Step", "Resource", "Countermeasure", "What keeps it"), rows)
 
 
 def _verdicts(verdicts: Iterable[Verdict]) -> tuple[Table, ...]:

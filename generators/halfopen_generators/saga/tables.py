@@ -9,11 +9,14 @@ from collections.abc import Iterator, Mapping
 
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact
+from halfopen_generators.saga.meetings import locked, reread
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.spec import Style
 
 # What every participant needs, whoever leads.
 PARTICIPANT = ("inbox", "tombstone", "outbox")
+# What a participant needs where runs are kept apart on its resources.
+ISOLATION = ("isolation",)
 # What the leading side needs; in choreography, where nobody leads, what a join needs.
 LEADING: Mapping[Style, tuple[str, ...]] = {
     "orchestration": ("idempotency", "log"),
@@ -24,7 +27,8 @@ LEADING: Mapping[Style, tuple[str, ...]] = {
 
 def artifacts(design: SagaDesign) -> Iterator[Artifact]:
     """`sql/postgres.sql`, which may be applied again and again, and `sql/statements.sql`, which uses it."""
-    sections = (*PARTICIPANT, *LEADING[design.style])
+    isolation = ISOLATION if any(locked(design, step) or reread(design, step) for step in design.steps) else ()
+    sections = (*PARTICIPANT, *isolation, *LEADING[design.style])
     templates = environment("halfopen_generators.saga")
     for name, part in (("postgres", "table"), ("statements", "use")):
         text = templates.get_template(f"tables/{name}.sql.j2").render(

@@ -48,6 +48,8 @@ def _files(saga: python.PythonSaga) -> Iterator[FileRow]:
     yield FileRow("saga.py", "The steps, and the rules of a run.", "through the spec")
     yield FileRow("workflow.py, courier.py", "The orchestrator: its log, and what is in flight.", "rarely")
     yield FileRow("participants.py, guarantees.py", "Business functions behind guarantees.", "through the spec")
+    if saga.keeps_apart:
+        yield FileRow("isolation.py", "What keeps runs apart that meet on a resource.", "through the spec")
     yield FileRow("store.py, schema.sql", "A participant's database.", "to join it with your own")
     yield FileRow("ledger.py, example.py", "Stand-ins, so that it runs at once.", "delete it when you go live")
 
