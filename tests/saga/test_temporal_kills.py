@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import subprocess
 from collections.abc import Iterator
@@ -156,3 +157,30 @@ def test_a_run_that_turned_back_survives_kills_around_its_compensation(
         standing = loop.run(ended(server, package, run))
     assert (standing.state, standing.because) == ("cancelled", "charge-card was refused: the plan says no")
     assert effects(package, tmp_path, run) == {"reserve-stock": ("action", "compensation")}
+
+
+@pytest.mark.parametrize("refuse", [[], ["charge-card/action"]], ids=["committed", "cancelled"])
+def test_a_lock_is_freed_though_workers_and_server_are_killed_around_the_release(
+    refuse: list[str], loop: asyncio.Runner, server: DevServer, checkout: Path, package: Any, tmp_path: Path
+) -> None:
+    environment = settings(server, tmp_path)
+    run = loop.run(started(server, package, f"lock-{len(refuse)}", tmp_path.name))
+    for point in ("reserve-stock/release/before", "reserve-stock/release/after"):
+        plan = {"hang": [point], "refuse": refuse, "marks": str(tmp_path)}
+        killed_at(tmp_path, plan, environment, checkout)
+        # Its effect may be there already; the run has not ended before it is answered.
+        assert held(package, tmp_path, run) == ([] if point.endswith("after") else ["stock"])
+        server.kill()
+        server.start()
+    with worker(checkout, "checkout_saga", {"hang": [], "marks": str(tmp_path)}, **environment):
+        standing = loop.run(ended(server, package, run))
+    assert standing.state == ("cancelled" if refuse else "committed")
+    assert held(package, tmp_path, run) == []
+
+
+def held(package: Any, folder: Path, run: str) -> list[str]:
+    isolation = importlib.import_module(f"{package.__name__}.isolation")
+    store = package.store.Store(f"sqlite:///{folder}/participants.db")
+    with store.transaction() as connection:
+        found: list[str] = isolation.held(connection, run)
+    return found
