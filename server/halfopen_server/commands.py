@@ -1,4 +1,4 @@
-"""The slash commands, read from the very files that Claude Code reads."""
+"""The slash commands and the agent, read from the very files that Claude Code reads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from halfopen.data import read_text, root
 
 FOLDER = "prompts/commands"
+AGENT = "prompts/agents/distributed-systems-engineer.md"
 _FENCE = "---\n"
 # Where Claude Code puts what the user typed behind the command.
 _PLACE = "$ARGUMENTS"
@@ -34,6 +35,12 @@ def commands() -> tuple[Command, ...]:
     return tuple(parse_command(read_text(f"{FOLDER}/{name}")) for name in files)
 
 
+def agent() -> Command:
+    """The engineer himself. Claude Code hands him a request; elsewhere it stands below his text."""
+    front_matter_and_text = read_text(AGENT)
+    return parse_command(f"{front_matter_and_text.rstrip()}\n\n## The request\n\n{_PLACE}\n")
+
+
 def parse_command(markdown: str) -> Command:
     """A command from its file's text.
 
@@ -51,7 +58,7 @@ def parse_command(markdown: str) -> Command:
     missing = [key for key in ("name", "description") if not found.get(key)]
     if missing:
         raise ValueError(f"the front matter of a command lacks {' and '.join(missing)}")
-    tools = found.get("allowed-tools") or []
+    tools = found.get("allowed-tools") or found.get("tools") or []
     return Command(
         name=str(found["name"]),
         description=str(found["description"]),

@@ -26,7 +26,7 @@ from pydantic import AnyUrl
 
 from halfopen.registry import Capability, capabilities
 from halfopen_server import mcp_knowledge
-from halfopen_server.commands import Command, commands
+from halfopen_server.commands import Command, agent, commands
 from halfopen_server.mcp_answers import SCHEME, Reports
 from halfopen_server.mcp_explain import explain_tool
 from halfopen_server.mcp_tools import capability_tool
@@ -58,7 +58,7 @@ class HalfopenServer(MCPServer[Any]):
             ],
             log_level="WARNING",
         )
-        for command in commands():
+        for command in (*commands(), agent()):
             self.add_prompt(_prompt(command))
         self.completion()(_complete)  # type: ignore[no-untyped-call]  # the library gives it no types
 
@@ -104,7 +104,10 @@ class HalfopenServer(MCPServer[Any]):
 async def _complete(
     ref: PromptReference | ResourceTemplateReference, argument: CompletionArgument, _context: object
 ) -> Completion | None:
-    found = mcp_knowledge.completions(ref.uri, argument.value) if isinstance(ref, ResourceTemplateReference) else None
+    if isinstance(ref, ResourceTemplateReference):
+        found = mcp_knowledge.completions(ref.uri, argument.value)
+    else:
+        found = mcp_knowledge.subjects(argument.value)
     return None if found is None else Completion(values=found, total=len(found), has_more=False)
 
 

@@ -9,6 +9,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ResourceTemplate, TextContent, ToolAnnotations
 from pydantic import Field
 
+from halfopen.knowledge import knowledge
 from halfopen.knowledge_pages import KINDS, entries, page, results
 from halfopen.knowledge_search import EntryKind, search
 from halfopen.source import BadInput
@@ -86,6 +87,12 @@ def read(uri: str) -> str:
         return page(kind, name)
     except BadInput as error:
         raise ResourceNotFoundError(str(error)) from None
+
+
+def subjects(begun: str) -> list[str]:
+    """What a request may be about that begins so: the titles of patterns."""
+    titles = (pattern.title for pattern in knowledge().patterns)
+    return [title for title in titles if title.lower().startswith(begun.lower())][:_MOST_COMPLETIONS]
 
 
 def completions(uri_template: str, begun: str) -> list[str] | None:
