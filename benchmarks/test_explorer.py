@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from halfopen.checkers.commands import Command
 from halfopen.checkers.explore import Model, Result, explore
+from halfopen.checkers.reduced import explore_reduced
 from halfopen_generators.saga.protocol.isolation import Instances, Resources
 from halfopen_generators.saga.protocol.orchestration import Run
-from tests.saga.designs import in_a_row
+from tests.saga.designs import in_a_row, in_parallel
 
 
 def model(steps: int, runs: int, *, exact: bool = False, reduced: str = "all") -> Model[Any, Any]:
@@ -52,6 +54,31 @@ def timed(benchmark: Any, *args: Any, rounds: int = 3, **options: Any) -> Result
 def test_time_to_verdict(benchmark: Any, runs: int, steps: int, to_reach: str) -> None:
     benchmark.extra_info["to reach"] = to_reach
     timed(benchmark, steps, runs)
+
+
+@pytest.mark.parametrize(("steps", "to_reach"), [(5, "1 s"), (12, "5 s"), (20, "5 s")], ids=str)
+def test_steps_side_by_side(benchmark: Any, steps: int, to_reach: str) -> None:
+    benchmark.extra_info["to reach"] = to_reach
+    side_by_side(benchmark, steps)
+
+
+@pytest.mark.parametrize("reduced", ["all", "no symmetry", "no partial order", "neither"])
+def test_what_each_reduction_saves_side_by_side(benchmark: Any, reduced: str) -> None:
+    symmetry, partial_order = reduced in ("all", "no partial order"), reduced in ("all", "no symmetry")
+    side_by_side(benchmark, 5, symmetry=symmetry, partial_order=partial_order)
+
+
+def side_by_side(benchmark: Any, steps: int, *, symmetry: bool = True, partial_order: bool = True) -> None:
+    """Steps that may all be refused, with nothing to wait for but each other."""
+
+    def fresh() -> Result[int, Command]:
+        run = Run(in_parallel(steps), exact=False)
+        return explore_reduced(run.model, alike=run.alike if symmetry else (), partial_order=partial_order)
+
+    result = benchmark.pedantic(fresh, rounds=3)
+    benchmark.extra_info["states"] = result.states
+    benchmark.extra_info["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    assert result.bound is None
 
 
 @pytest.mark.parametrize("reduced", ["all", "no forgetting", "no symmetry", "no partial order"])

@@ -182,12 +182,14 @@ class CommandModel(Model[int, Command]):
         self._settled: dict[int, tuple[int, int]] = {}
         grouped: dict[str, list[_Compiled]] = {}
         for command in self.commands:
-            if not command.eager:
+            # What changes nothing and breaks nothing is no step.
+            if not command.eager and (command.then or command.add or command.breaks):
                 grouped.setdefault(command.subject, []).append(self._compile(command))
         self._groups = tuple(_Group(commands) for commands in grouped.values())
         self._lookups = tuple((group.reads, group.known, group.look_up) for group in self._groups)
         self._start = self._settle(layout.pack(start))
-        endings = tuple((layout.mask_of(end), layout.bits_of(end)) for end in ended)
+        self.endings = tuple(ended)
+        endings = tuple((layout.mask_of(end), layout.bits_of(end)) for end in self.endings)
         if endings:
 
             def at_an_end(state: int) -> bool:
@@ -221,6 +223,10 @@ class CommandModel(Model[int, Command]):
         number = (state & self._broken.mask) >> self._broken.shift
         return (self.promises[number - 1],) if number else ()
 
+    def breach(self, label: str) -> int:
+        """The state in which that promise is broken: nothing is explored beyond, so there is one for each."""
+        return self.layout.pack({self.BROKEN: self.promises.index(label) + 1})
+
     def is_fault(self, action: Command) -> bool:
         """What the command says of itself."""
         return action.fault
@@ -238,8 +244,7 @@ class CommandModel(Model[int, Command]):
         settles = bool(layout.mask_of((*command.then, *command.add)) & self._woken_by)
         if command.breaks:
             # Nothing is explored beyond a broken promise, so all states in which it is broken are one.
-            keep, delta, settles = 0, 0, False
-            put = layout.pack({self.BROKEN: self.promises.index(command.breaks) + 1})
+            keep, put, delta, settles = 0, self.breach(command.breaks), 0, False
         return _Compiled(
             command,
             mask=layout.mask_of(command.when),

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import time
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from halfopen.progress import Progress, Silent
@@ -54,6 +55,13 @@ class Model(Generic[S, A]):
         del action
         return False
 
+    # Whether a reduction rests on there being no cycle; then the explorer looks, and says in its result.
+    needs_no_cycle = False
+
+    def every_step(self, state: S) -> Iterable[tuple[A, S]]:
+        """All that is possible, where `steps` leaves out what can wait. Paths are retold by it."""
+        return self.steps(state)
+
     def canonical(self, state: S) -> S:
         """The one state that stands for all that are like this one (symmetry). Must not change what is true."""
         return state
@@ -85,6 +93,12 @@ class Result(Generic[S, A]):
     initial: int
     depth: int
     bound: str | None = None
+    # Whether the graph has a cycle; looked up only where the model asks for it.
+    cyclic: bool = False
+
+    def with_violations(self, violations: Mapping[str, Path[S, A]]) -> Result[S, A]:
+        """The same search, having found these."""
+        return replace(self, violations=violations)
 
     @property
     def generated(self) -> int:
@@ -163,8 +177,10 @@ class _Search(Generic[S, A]):
                 self._note(self.graph.add(canonical, -1), self.model.broken(canonical))
         initial = len(self.graph.states)
         bound: str | None = None
+        cyclic = False
         try:
             bound = self._breadth_first()
+            cyclic = bound is None and self.model.needs_no_cycle and self._cyclic()
             violations = {name: self._path(number) for name, number in self.broken.items()}
             if bound is None and self.model.ended is not None and (stuck := self._stuck()) is not None:
                 violations[EVERY_RUN_ENDS] = self._path(stuck)
@@ -172,7 +188,7 @@ class _Search(Generic[S, A]):
             bound = "interrupted"
             violations = {name: self._path(number) for name, number in self.broken.items()}
         states = len(self.graph.states)
-        return Result(violations, states, self.transitions, initial, self.depth, bound)
+        return Result(violations, states, self.transitions, initial, self.depth, bound, cyclic)
 
     def _note(self, number: int, names: Iterable[str]) -> None:
         """What that state breaks."""
@@ -186,7 +202,7 @@ class _Search(Generic[S, A]):
         states, known_number, steps, canonical = graph.states, graph.number, model.steps, model.canonical
         broken = model.broken
         symmetric = type(model).canonical is not Model.canonical
-        live = model.ended is not None
+        live = model.ended is not None or model.needs_no_cycle
         faulty = type(model).is_fault is not Model.is_fault
         is_fault, dead_ends = model.is_fault, self.dead_ends
         sources, targets = graph.sources, graph.targets
@@ -250,6 +266,22 @@ class _Search(Generic[S, A]):
         stuck = can_end.find(0)
         return stuck if stuck >= 0 else None
 
+    def _cyclic(self) -> bool:
+        """Whether the transitions that are no faults have a cycle: states that nothing leads to are taken away."""
+        entered, leaving = array("q", bytes(8 * len(self.graph.states))), defaultdict(list)
+        for source, target in zip(self.graph.sources, self.graph.targets, strict=True):
+            entered[target] += 1
+            leaving[source].append(target)
+        free = [number for number, times in enumerate(entered) if not times]
+        gone = 0
+        while free:
+            gone += 1
+            for target in leaving[free.pop()]:
+                entered[target] -= 1
+                if not entered[target]:
+                    free.append(target)
+        return gone < len(self.graph.states)
+
     def _path(self, number: int) -> Path[S, A]:
         """The run to that state, retold with real states: the graph has canonical ones only."""
         trail: list[int] = []
@@ -261,7 +293,7 @@ class _Search(Generic[S, A]):
         state = next(s for s in self.model.initial() if canonical(s) == wanted[0])
         states, actions = [state], []
         for target in wanted[1:]:
-            action, state = next((a, s) for a, s in self.model.steps(state) if canonical(s) == target)
+            action, state = next((a, s) for a, s in self.model.every_step(state) if canonical(s) == target)
             states.append(state)
             actions.append(action)
         return Path(tuple(states), tuple(actions))

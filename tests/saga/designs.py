@@ -40,9 +40,26 @@ def in_a_row(steps: int, *, touching: Collection[int] = (), measure: str | None 
     return designed({**spec, **more})
 
 
+def in_parallel(steps: int, *, odd: dict[str, Any] | None = None, **more: Any) -> SagaDesign:
+    """So many steps side by side, all alike but for what is `odd` about the last; then a pivot, and one behind it."""
+    spec: dict[str, Any] = {"saga": "fan", "style": "orchestration", "deadline": "60s", "services": {}, "steps": []}
+    names = [f"s{n}" for n in range(steps)]
+    for n, name in enumerate(names):
+        spec["services"][f"p{n}"] = ALL_GUARANTEES
+        step: dict[str, Any] = {"name": name, "service": f"p{n}", "action": f"Do{n}x", "after": []}
+        step |= {"compensation": f"Undo{n}x", "kind": "compensatable", "can_be_refused": True}
+        step |= (odd or {}) if n == steps - 1 else {}
+        spec["steps"].append({key: value for key, value in step.items() if value is not None})
+    for name, kind, after in (("pay", "pivot", names), ("ship", "retriable", ["pay"])):
+        spec["services"][name] = ALL_GUARANTEES
+        step = {"name": name, "service": name, "action": name.title(), "kind": kind, "after": after}
+        spec["steps"].append(step | {"can_be_refused": kind == "pivot"})
+    return designed({**spec, **more})
+
+
 @st.composite
-def orchestrated(draw: st.DrawFn, *, most_steps: int = 3, shared: bool = False) -> SagaDesign:
-    """Any small orchestrated saga, good or broken."""
+def orchestrated(draw: st.DrawFn, *, most_steps: int = 3, shared: bool = False, alike: bool = False) -> SagaDesign:
+    """Any small orchestrated saga, good or broken; with `alike` some of its steps are side by side and the same."""
     count = draw(st.integers(1, most_steps))
     maybe = st.sampled_from([True, False, None])
     spec: dict[str, Any] = {"saga": "any", "style": "orchestration", "services": {}, "steps": []}
@@ -67,4 +84,11 @@ def orchestrated(draw: st.DrawFn, *, most_steps: int = 3, shared: bool = False) 
                 if (measure := draw(st.sampled_from(measures))) is not None:
                     step["countermeasures"] = {"x": measure}
         spec["steps"].append(step)
+        if alike and n and draw(st.booleans()):
+            last = spec["steps"][-2]
+            twin = {**last, "name": f"s{n}", "service": f"p{n}", "action": f"Do{n}x"}
+            if "compensation" in last:
+                twin["compensation"] = {**last["compensation"], "action": f"Undo{n}x"}
+            spec["steps"][-1] = twin
+            spec["services"][f"p{n}"] = spec["services"][last["service"]]
     return designed(spec)

@@ -9,6 +9,7 @@ from typing import Any
 
 from halfopen.checkers.commands import Layout
 from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Model, Path, Result, explore
+from halfopen.checkers.reduced import explore_reduced
 from halfopen.progress import Progress
 from halfopen.vocabulary import Explored, Outcome, Verdict
 from halfopen_generators.saga.options import SagaOptions
@@ -20,6 +21,9 @@ from halfopen_generators.saga.protocol.promises import ISOLATION_PROMISES, PROMI
 from halfopen_generators.saga.protocol.replay import replay
 from halfopen_generators.saga.protocol.retell import Event, Narrator, Told, events_of
 from halfopen_generators.saga.spec import Guarantee
+
+# So many states of one run are explored one and all; that takes a fifth of a second.
+WHOLE = 20_000
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,7 @@ class _Verifier:
 
     def run(self) -> Verification:
         budget = Budget(self.options.max_states, self.options.max_seconds)
-        model = self._model(self.protocol, exact=self.options.exact)
-        result = explore(model, budget=budget, progress=self.progress)
+        result = self._explored(budget)
         shortest = self._shortest(result, budget)
         found = [(self._breach(label, path), path) for label, path in shortest.items()]
         breaks, needed = [], {}
@@ -76,6 +79,20 @@ class _Verifier:
                 breaks.append(self._break(breach, path, retell_exactly=True))
         verdicts = tuple(self._verdicts(result, breaks))
         return Verification(tuple(breaks), needed, verdicts, result.bound is None, self.instances)
+
+    def _explored(self, budget: Budget) -> Result[Any, Any]:
+        """The whole graph while it is small, since its paths are the shortest; beyond that by what reduces it."""
+        model, protocol = self._model(self.protocol, exact=self.options.exact), self.protocol
+        if not isinstance(protocol, Run) or self.instances > 1 or budget.states <= WHOLE:
+            return explore(model, budget=budget, progress=self.progress)
+        whole = explore(model, budget=replace(budget, states=WHOLE), progress=self.progress)
+        if whole.states < WHOLE:
+            return whole
+        rest = explore_reduced(
+            protocol.model, alike=protocol.alike, partial_order=not self.options.exact, budget=budget,
+            progress=self.progress,
+        )  # fmt: skip
+        return rest.with_violations({**rest.violations, **whole.violations})
 
     def _shortest(self, result: Result[Any, Any], budget: Budget) -> Mapping[str, Path[Any, Any]]:
         """The shortest paths. Partial order keeps what can be reached, but may lead there by a detour."""

@@ -61,12 +61,13 @@ class Run:
         self.forget = forget and self.rules == Rules()
         self.resources = resources or Resources.none()
         self.builder = Builder(exact=exact, design=design)
+        self._variables: dict[str, list[str]] = {}
         self._declare()
         participants = Participants(design, self.builder, self.rules, self.resources)
         for step in design.steps:
             self._orchestrate(step)
             self._compensate(step)
-            participants.act(step)
+            participants.act(step, forget=self.forget)
             participants.undo(step)
             self._at_the_end(step)
         self._finish()
@@ -82,7 +83,7 @@ class Run:
         builder = self.builder
         builder.variable(PHASE, CANCELLED)
         for step in self.design.steps:
-            name = step.name
+            known, name = len(builder.layout.variables), step.name
             builder.variable(f"log.{name}", ABANDONED)
             for bit in ("closed", "applied", "undone", "declined"):
                 builder.variable(f"{bit}.{name}", 1)
@@ -95,7 +96,17 @@ class Run:
                 builder.variable(f"undo-declined.{name}", 1)
             if not self.rules.saves_and_sends_at_once:
                 builder.variable(f"to-send.{name}", 2)
+            self._variables[name] = list(builder.layout.variables)[known:]
         self.resources.declare(builder)
+
+    @property
+    def alike(self) -> list[list[list[str]]]:
+        """The variables of steps that may be alike: those that come after the same ones, and before the same ones."""
+        found: dict[object, list[list[str]]] = {}
+        for step in self.design.steps:
+            neighbours = (frozenset(step.after), frozenset(self.design.dependents[step.name]))
+            found.setdefault(neighbours, []).append(self._variables[step.name])
+        return [parts for parts in found.values() if len(parts) > 1]
 
     def _attempts(self, step: StepPlan) -> int | None:
         """After how many tries it is given up; None if never."""
@@ -115,7 +126,9 @@ class Run:
         self._start(step)
         done = forget if self.rules.ignores_repeated_answers and self.rules.ignores_late_answers else {}
         if self.forget:
-            done = {**done, f"do.{name}": 0, **self._no_tries(step)}
+            # Copies of its request that are counted are forgotten. Over the growing network their bit stays, so that
+            # a step that is undone looks the same whether or not its answer was heard.
+            done = {**done, **({f"do.{name}": 0} if builder.exact else {}), **self._no_tries(step)}
         builder.command("hear-done", name, when=waiting, keeps=f"done.{name}", then={f"log.{name}": DONE, **done})
         if step.kind != "retriable":
             back = {PHASE: COMPENSATING, **self._settled(step), **forget}
@@ -221,7 +234,8 @@ class Run:
             forget = {f"done.{name}": 0, f"refused.{name}": 0, **self._no_tries(step)}
         else:
             forget = {}
-        builder.eager("leave", name, when={**back, f"log.{name}": SENT}, then={f"log.{name}": UNKNOWN, **forget})
+        sent = {**back, f"log.{name}": SENT, f"closed.{name}": 0}
+        builder.eager("leave", name, when=sent, then={f"log.{name}": UNKNOWN, **forget})
         open_: dict[str, int] = {f"closed.{name}": 0, **back}
         if self.rules.undoes_in_reverse_order:
             open_ |= {f"closed.{other}": 1 for other in self.design.dependents[name]}
@@ -233,7 +247,7 @@ class Run:
                 builder.eager("undo", name, when=ready, then={f"log.{name}": UNDOING}, sends=[f"undo.{name}"])
         if step.compensation is None or step.read_only:
             return
-        undoing = {**back, f"log.{name}": UNDOING}
+        undoing = {**back, f"log.{name}": UNDOING, f"closed.{name}": 0}
         settled = {**self._settled(step), f"compensated.{name}": 0}
         if not self.rules.ends_with_nothing_to_undo:
             settled["undid"] = 1

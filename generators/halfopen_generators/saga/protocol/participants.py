@@ -38,8 +38,12 @@ class Participants:
         self.rules = rules
         self.resources = resources
 
-    def act(self, step: StepPlan) -> None:
-        """The action: fresh, again, or after its compensation."""
+    def act(self, step: StepPlan, *, forget: bool) -> None:
+        """The action: fresh, again, or after its compensation.
+
+        With `forget`, what a copy of the request may break over the growing network is looked for while the log
+        waits for the step, and not again: it was there then, and nothing that it needs came later.
+        """
         name, builder = step.name, self.builder
         fresh = {f"applied.{name}": 0, f"undone.{name}": 0, f"declined.{name}": 0}
         for variation in self.resources.acting(step):
@@ -51,14 +55,14 @@ class Participants:
         if step.read_only:
             self._answer("apply-again", step, {f"applied.{name}": 1}, {}, "done")
             return
-        self._act_again(step, fresh)
+        self._act_again(step, fresh, waited_for=forget and not builder.exact)
         breach = Breach(NO_ACTION_AFTER_COMPENSATION, "SAG06", name, "refuses_late_actions")
         late = {f"undone.{name}": 1}
         builder.command("apply-late", name, when={**late, f"applied.{name}": 0}, takes=f"do.{name}", breach=breach)
         if builder.exact:
             builder.command("refuse-late", name, when=late, takes=f"do.{name}")
 
-    def _act_again(self, step: StepPlan, fresh: dict[str, int]) -> None:
+    def _act_again(self, step: StepPlan, fresh: dict[str, int], *, waited_for: bool) -> None:
         """A request that was handled before."""
         name, builder = step.name, self.builder
         applied, declined = {f"applied.{name}": 1, f"undone.{name}": 0}, {**fresh, f"declined.{name}": 1}
@@ -68,11 +72,12 @@ class Participants:
             builder.command("ignore", name, when={f"applied.{name}": 1}, takes=f"do.{name}")
         if step.idempotent:
             return
+        waits = {f"log.{name}": SENT} if waited_for else {}
         twice = Breach(NO_EFFECT_TWICE, "SAG07", name, "deduplicates")
-        builder.command("apply-twice", name, when=applied, takes=f"do.{name}", breach=twice)
+        builder.command("apply-twice", name, when={**applied, **waits}, takes=f"do.{name}", breach=twice)
         if step.kind != "retriable" and step.can_be_refused:
             after_all = Breach(ALL_OR_COMPENSATED, "SAG07", name, "deduplicates")
-            builder.command("apply-declined", name, when=declined, takes=f"do.{name}", breach=after_all)
+            builder.command("apply-declined", name, when={**declined, **waits}, takes=f"do.{name}", breach=after_all)
         elif not self.design.participants[step.service].keeps("deduplicates"):
             # Nobody turned back on its refusal, so that it is decided anew does no harm.
             self._answer("apply", step, declined, {f"applied.{name}": 1, f"declined.{name}": 0}, "done")
