@@ -63,11 +63,12 @@ class HalfopenServer(MCPServer[Any]):
         self.completion()(_complete)  # type: ignore[no-untyped-call]  # the library gives it no types
 
     async def list_resources(self) -> list[Resource]:
-        """Every report that is kept, and every artifact of it."""
-        return [
+        """Every report that is kept, and every artifact of it; then what people mention by address."""
+        reports = [
             Resource(uri=uri, name=uri.removeprefix(SCHEME), mime_type=media_type)
             for uri, media_type in self.reports.resources()
         ]
+        return [*reports, *mcp_knowledge.listed()]
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
         """How the addresses of reports and artifacts are formed."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.tools import Tool
-from mcp_types import CallToolResult, ResourceTemplate, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, Resource, ResourceTemplate, TextContent, ToolAnnotations
 from pydantic import Field
 
 from halfopen.knowledge import knowledge
@@ -55,6 +55,17 @@ def search_tool() -> Tool:
         ),
         structured_output=False,
     )
+
+
+def listed() -> list[Resource]:
+    """The laws and patterns: a client may resolve an address that a user mentions only if it is listed."""
+    known = knowledge()
+    named = [("laws", law.id, law.title) for law in known.laws]
+    named += [("patterns", pattern.name, pattern.title) for pattern in known.patterns]
+    return [
+        Resource(uri=f"{SCHEME}{kind}/{name}", name=f"{kind}/{name}", title=title, mime_type="text/markdown")
+        for kind, name, title in named
+    ]
 
 
 def templates() -> list[ResourceTemplate]:

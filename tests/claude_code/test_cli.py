@@ -151,3 +151,44 @@ def test_bad_input_comes_back_as_an_error_in_our_words(installed: Claude) -> Non
     assert refused["is_error"] is True
     assert "'../elsewhere' climbs with '..'" in text_of(refused["content"])
     assert not (installed.project.parent / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("name", [command.name for command in commands() if command.name != "saga"])
+def test_every_shortcut_works_typed_either_way(installed: Claude, name: str) -> None:
+    (command,) = (command for command in commands() if command.name == name)
+    for typed in (f"/{name}", f"/halfopen:{name}"):
+        with scripted_api(model()) as api:
+            (asked, *_) = ask(installed, api, f"{typed} our checkout, $5 & up")
+        assert command.filled("our checkout, $5 & up").strip() in text_of(asked["messages"][0]["content"])
+
+
+def test_the_knowledge_is_searched_and_its_entries_are_read(installed: Claude) -> None:
+    search = TOOL.replace("design_saga", "search_knowledge")
+    load: Call = ("ToolSearch", {"query": f"select:{search},ReadMcpResourceTool", "max_results": 2})
+    read: Call = ("ReadMcpResourceTool", {"server": "plugin:halfopen:halfopen", "uri": "halfopen://laws/7"})
+    with scripted_api(model(load, (search, {"query": "how long should a timeout be"}), read)) as api:
+        final = ask(installed, api, "/mantra a call that hangs")[-1]
+    found, law = (text_of(result["content"]) for result in results(final)[1:])
+    assert found.startswith("## Timeout\n> **Rule:** Every external call needs a timeout")
+    assert json.loads(law)["contents"][0]["text"].startswith("# Law 7: Idempotency Is a Requirement")
+
+
+def test_an_entry_is_mentioned_by_its_address(installed: Claude) -> None:
+    with scripted_api(model()) as api:
+        (asked, *_) = ask(
+            installed, api, "what says @plugin:halfopen:halfopen:halfopen://laws/idempotency of our queue"
+        )
+    assert "Messages can be delivered twice (at-least-once delivery)" in json.dumps(asked["messages"])
+
+
+def test_the_engineer_is_an_agent(installed: Claude) -> None:
+    with scripted_api(model()) as api:
+        done = installed.run(
+            *("--agent", "halfopen:distributed-systems-engineer", "-p", "hello"),
+            ANTHROPIC_BASE_URL=api.url,
+            ANTHROPIC_API_KEY="no-key",
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        (asked, *_) = api.conversation()
+    assert "You are **pragmatic, systems-minded, and resilience-obsessed**." in json.dumps(asked["system"])
+    assert TOOL.replace("design_saga", "search_knowledge") in json.dumps(asked)

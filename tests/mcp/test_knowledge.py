@@ -80,3 +80,11 @@ async def test_other_addresses_complete_to_nothing(connect: Connect) -> None:
             ResourceTemplateReference(uri="halfopen://reports/{id}"), {"name": "id", "value": ""}
         )
     assert found.completion.values == []
+
+
+async def test_laws_and_patterns_are_listed_and_can_be_read(connect: Connect) -> None:
+    async with connect() as client:
+        listed = (await client.list_resources()).resources
+        assert len(listed) == len(entries("laws")) + len(entries("patterns"))
+        for resource in listed:
+            assert (await client.read_resource(resource.uri)).contents
