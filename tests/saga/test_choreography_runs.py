@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -111,10 +113,16 @@ def test_without_an_outbox_a_kill_loses_the_event_on_a_real_nats(tmp_path: Path)
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    with _running("nats", tmp_path) as found:
+        yield found
+
+
+@contextmanager
+def _running(broker: Broker, tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     """All participants of the example in one process, as the README says; the folder and the environment."""
-    require_server("nats")
-    folder = written(tmp_path / "checkout", CHECKOUT, "nats")
-    with nats_server(tmp_path / "streams") as url:
+    require_server(broker)
+    folder = written(tmp_path / "checkout", CHECKOUT, broker)
+    with server(broker, tmp_path / "server") as url:
         environment = {**os.environ, "CHECKOUT_BROKER_URL": url}
         process = subprocess.Popen(_command("run", "all"), cwd=folder, env=environment, stderr=subprocess.DEVNULL)
         try:
@@ -124,10 +132,17 @@ def running(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
             assert process.wait(timeout=60) == 0
 
 
-def test_the_commands_of_the_readme_work(running: tuple[Path, dict[str, str]]) -> None:
-    folder, environment = running
-    subprocess.run(_command("start", "order-1"), cwd=folder, env=environment, check=True, stderr=subprocess.DEVNULL)
-    assert _outcome(folder, environment, "order-1") == "committed"
+@pytest.mark.parametrize("broker", ALL_BROKERS)
+def test_the_commands_of_the_readme_work(broker: Broker, tmp_path: Path) -> None:
+    with _running(broker, tmp_path) as (folder, environment):
+        commands = re.findall(
+            r"^python -m checkout_saga\.main ([^#\n]+)", (folder / "README.md").read_text(), re.MULTILINE
+        )
+        told = [command.split() for command in commands]
+        assert told == [["run", "all", "&"], ["start", "some-order_id"], ["outcome", "some-order_id"], ["asyncapi"]]
+        for command in told[1:]:
+            subprocess.run(_command(*command), cwd=folder, env=environment, check=True, capture_output=True)
+        assert _outcome(folder, environment, "some-order_id") == "committed"
 
 
 def test_what_can_not_be_read_goes_to_the_dead_letters_and_blocks_nobody(

@@ -48,7 +48,7 @@ BROKERS: Mapping[Broker, BrokerWords] = {
         test_class="TestKafkaBroker",
         extra="kafka",
         url="127.0.0.1:9092",
-        server="# a Kafka at 127.0.0.1:9092",
+        server="# a Kafka that listens on 127.0.0.1:9092; these participants were tried on 4.1",
         dead_letters="the topic `{prefix}.dead-letters`",
         story="One topic for each event, keyed by the run; each handler is a consumer group and commits its offset "
         "after its transaction. Kafka's transactions are not used and nothing rests on exactly-once.",
@@ -66,7 +66,7 @@ BROKERS: Mapping[Broker, BrokerWords] = {
         test_class="TestRabbitBroker",
         extra="rabbit",
         url="amqp://guest:guest@127.0.0.1:5672/",
-        server="rabbitmq-server -detached                       # 3.10 or newer, for delivery limits",
+        server="rabbitmq-server -detached                       # unless it runs; 3.10 or newer, for delivery limits",
         dead_letters="the queue `{prefix}.dead-letters`",
         story="One topic exchange, and a quorum queue for each handler and event. Publishing waits for the broker's "
         "confirmation. A queue keeps the number of tries that it was made with: to change it, delete the queues "
