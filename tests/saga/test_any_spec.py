@@ -28,6 +28,9 @@ quick = settings(
 )
 
 
+CHANGES = {"compensation", "writes", "countermeasures", "irreversible"}
+
+
 @st.composite
 def specs(draw: st.DrawFn, *, style: str | None = None) -> dict[str, Any]:
     """Any spec that the schema lets through, sensible or not."""
@@ -53,6 +56,9 @@ def specs(draw: st.DrawFn, *, style: str | None = None) -> dict[str, Any]:
         if draw(st.booleans()):
             step["writes"] = ["r"]
             step["countermeasures"] = draw(st.sampled_from([{}, {"r": "semantic-lock"}, {"r": "by-value"}]))
+        if step.get("read_only"):
+            # What changes nothing is undone by nothing, and writes nothing; a spec that says so is refused.
+            step = {key: value for key, value in step.items() if key not in CHANGES}
         steps.append(step)
     ends = {event: draw(st.sampled_from(["committed", "cancelled"])) for event in draw(some_events)}
     maybe = st.sampled_from([True, False, None])

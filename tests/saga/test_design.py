@@ -9,6 +9,7 @@ from inline_snapshot import snapshot
 
 from halfopen.source import BadInput
 from halfopen_generators.saga.design import compensation_name
+from halfopen_generators.saga.static_rules import static_findings
 from tests.saga.designs import designed
 
 
@@ -118,9 +119,38 @@ def test_every_decision_has_a_reason_and_sees_nothing_but_the_spec() -> None:
         ({"steps": steps(1, service="inventroy"), "services": {"inventory": {}}}, "Did you mean inventory?"),
         ({"steps": steps(1, reads=["a"], countermeasures={"b": "by-value"})}, "neither reads nor writes"),
         ({"steps": steps(1), "ends": {"Gone": "committed"}}, "no step emits the event 'Gone'"),
+        ({"steps": steps(1, read_only=True, compensation="Undo")}, "nothing for a compensation to undo"),
+        ({"steps": steps(1, read_only=True, writes=["stock"])}, "to write stock; leave out one of the two"),
+        ({"steps": steps(1, read_only=True, irreversible=True)}, "its effect to be irreversible"),
+        ({"steps": steps(1, action="Do", compensation="Do")}, "what undoes it is another operation"),
+        ({"steps": steps(1, retry={"backoff": "2s", "max_backoff": "1s"})}, "is shorter than the first, backoff"),
     ],
 )
-def test_names_that_do_not_meet_are_refused(changes: dict[str, Any], message: str) -> None:
+def test_what_can_not_be_meant_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput) as refused:
         designed({"saga": "x", "style": "orchestration", **changes})
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 400 + "s", "8761h", "0s", "0.0001ms", "0.5ms", "1", "1 day", "-1s", "\u0663s", "1e3s", ""]
+)
+def test_a_duration_that_no_engine_can_wait_is_refused_in_words(text: str) -> None:
+    with pytest.raises(BadInput, match="a duration is") as refused:
+        designed({"saga": "x", "deadline": text, "steps": steps(1)})
+    assert "deadline" in str(refused.value)
+    assert len(str(refused.value)) < 250
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1ms", 0.001), ("8760h", 31_536_000.0), ("1.5m", 90.0)])
+def test_a_duration_within_the_bounds_is_read(text: str, seconds: float) -> None:
+    assert designed({"saga": "x", "deadline": text, "steps": steps(1)}).deadline == seconds
+
+
+def test_a_timeout_within_the_deadline_is_no_finding() -> None:
+    within, beyond = (
+        {"saga": "x", "style": "orchestration", "deadline": "10s", "steps": steps(1, timeout=timeout)}
+        for timeout in ("9s", "10s")
+    )
+    found = [[finding.code for finding in static_findings(designed(spec))] for spec in (within, beyond)]
+    assert [codes.count("SAG21") for codes in found] == [0, 1]

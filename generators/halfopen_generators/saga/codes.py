@@ -37,4 +37,5 @@ CODES: dict[str, Code] = {
     "SAG18": Code("empty compensation does harm", 7),
     "SAG19": Code("event without producer or without consumer", 2),
     "SAG20": Code("event cycle that need not end", 2),
+    "SAG21": Code("timeout beyond the deadline", 5),
 }

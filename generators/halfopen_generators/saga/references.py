@@ -36,12 +36,14 @@ def check_references(spec: SagaSpec, source: Source) -> None:
 
     Raises:
         BadInput: two steps of one name, an unknown step or service, a countermeasure for a resource that the
-            step doesn't touch, or steps that wait for each other; one problem each.
+            step doesn't touch, a step that says of itself what can't both be, or steps that wait for each other;
+            one problem each.
     """
     problems = [
         *_twice(spec, source),
         *_unknown_names(spec, source),
         *_countermeasures(spec, source),
+        *_contradictions(spec, source),
         *_ends(spec, source),
     ]
     if problems:
@@ -109,6 +111,28 @@ def _countermeasures(spec: SagaSpec, source: Source) -> Iterator[Problem]:
                 place: Location = ("steps", index, "countermeasures", resource)
                 message = f"a countermeasure for {resource!r}, which the step neither reads nor writes."
                 yield source.problem(place, message, resource, touched)
+
+
+def _contradictions(spec: SagaSpec, source: Source) -> Iterator[Problem]:
+    for index, step in enumerate(spec.steps):
+        place: Location = ("steps", index)
+        changes_nothing = f"{step.name!r} is said to be read_only"
+        if step.read_only and step.compensation is not None:
+            message = f"{changes_nothing}, so there is nothing for a compensation to undo; leave out one of the two."
+            yield source.problem((*place, "compensation"), message)
+        if step.read_only and step.writes:
+            message = f"{changes_nothing}, and to write {', '.join(step.writes)}; leave out one of the two."
+            yield source.problem((*place, "writes"), message)
+        if step.read_only and step.irreversible:
+            message = f"{changes_nothing}, and its effect to be irreversible; leave out one of the two."
+            yield source.problem((*place, "irreversible"), message)
+        if step.compensation is not None and step.compensation.action == step.action:
+            message = f"{step.action!r} is the step's own action; what undoes it is another operation."
+            yield source.problem((*place, "compensation"), message)
+        retry = step.retry
+        if retry and retry.backoff and retry.max_backoff and retry.max_backoff < retry.backoff:
+            message = "the longest wait, max_backoff, is shorter than the first, backoff."
+            yield source.problem((*place, "retry", "max_backoff"), message)
 
 
 def _ends(spec: SagaSpec, source: Source) -> Iterator[Problem]:

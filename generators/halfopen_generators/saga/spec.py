@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h)$")
+_DURATION = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)$")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+# What every engine can wait: at least a millisecond, at most a year.
+_SHORTEST, _LONGEST = 0.001, 365 * 24 * 3600.0
 
 
 def _seconds(value: Any) -> Any:
@@ -21,8 +23,8 @@ def _seconds(value: Any) -> Any:
         if match is None:
             raise ValueError("a duration is a number and a unit, such as 200ms, 2s, 5m or 1h")
         value = float(match[1]) * _SECONDS[match[2]]
-        if value <= 0:
-            raise ValueError("a duration is longer than zero")
+        if not _SHORTEST <= value <= _LONGEST:
+            raise ValueError("a duration is at least 1ms and at most 8760h, a year")
         return value
     raise ValueError("a duration is written with its unit, such as 200ms, 2s, 5m or 1h")
 

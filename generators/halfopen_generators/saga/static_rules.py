@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from halfopen.source import WHOLE, spell
 from halfopen.vocabulary import Certainty, Evidence, Finding, Severity
 from halfopen_generators.saga.codes import CODES
+from halfopen_generators.saga.durations import spell_duration
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.policy import policy
 
@@ -136,6 +137,24 @@ def no_deadline(design: SagaDesign) -> Iterator[Finding]:
             at(),
             severity=Severity.WARNING,
         )
+
+
+def timeout_beyond_deadline(design: SagaDesign) -> Iterator[Finding]:
+    """SAG21: a try that the deadline ends before its own timeout does."""
+    if design.deadline is None or not design.orchestrated:
+        return
+    for step in design.steps:
+        if step.timeout >= design.deadline:
+            timeout, deadline = spell_duration(step.timeout), spell_duration(design.deadline)
+            yield finding(
+                "SAG21",
+                f"{step.name} waits {timeout} for an answer, and the whole run has {deadline}: the deadline passes "
+                "before the first try is given up, so it is never sent again in time.",
+                f"Take a timeout for {step.name} that leaves room for its tries, from how long {step.action} was "
+                "measured to take, or a longer deadline.",
+                at("steps", step.spec_index, "timeout"),
+                severity=Severity.WARNING,
+            )
 
 
 def irreversible_before_pivot(design: SagaDesign) -> Iterator[Finding]:
@@ -291,6 +310,7 @@ RULES: tuple[Callable[[SagaDesign], Iterator[Finding]], ...] = (
     countermeasures,
     refusable_compensation,
     no_deadline,
+    timeout_beyond_deadline,
     irreversible_before_pivot,
     too_wide,
     loose_events,
