@@ -17,6 +17,8 @@ from halfopen_generators.saga.plan import SagaDesign, StepPlan
 SAFETY = (1, 2, 3, 4, 5, 6)
 LIVENESS = 7
 PROPERTIES = (*SAFETY, LIVENESS)
+# Its eighth in three parts, where two runs share resources.
+LOST_UPDATE, DIRTY_READ, FUZZY_READ = 8, 9, 10
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,21 @@ class _Hearing:
     compensation: bool
 
 
+@dataclass(frozen=True)
+class _Use:
+    """What one step does with one resource, and how it guards itself."""
+
+    resource: int
+    reads: bool
+    writes: bool
+    locks: bool
+    rereads: bool
+    order_free: bool
+
+
 def promela(design: SagaDesign) -> str:
     """The design as Promela: processes, a network of message counters, and a label for each property."""
-    here = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - Promela, not HTML
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    here = _templates()
     steps = tuple(_step(design, step) for step in design.steps)
     context: dict[str, object] = {"design": design, "steps": steps, "faults": design.faults}
     if design.orchestrated:
@@ -75,6 +82,53 @@ def promela(design: SagaDesign) -> str:
         "cancelled": [event for event, ending in design.ends.items() if ending == "cancelled"],
     }
     return here.get_template("choreographed.pml.j2").render(context)
+
+
+def promela_of_two(design: SagaDesign) -> str:
+    """Two runs of an orchestrated design over the resources that they share.
+
+    Raises:
+        ValueError: more than one attempt, or participants that lack something: it is not written for that.
+    """
+    steps = tuple(_step(design, step) for step in design.steps)
+    if not all(step.deduplicates and step.refuses_late and step.accepts_empty for step in steps):
+        raise ValueError("every participant has to keep every guarantee")
+    if any(step.attempts > 1 for step in steps):
+        raise ValueError("a step has one attempt, or no limit")
+    resources = sorted({(step.service, name) for step in design.steps for name in (*step.reads, *step.writes)})
+    context: dict[str, object] = {"design": design, "steps": steps, "faults": design.faults, "resources": resources}
+    context["uses"] = [_uses(step, resources) for step in design.steps]
+    return _templates().get_template("two_runs.pml.j2").render(context)
+
+
+def _uses(step: StepPlan, resources: list[tuple[str, str]]) -> list[_Use]:
+    found = []
+    for name in dict.fromkeys((*step.reads, *step.writes)):
+        measure = step.countermeasures.get(name)
+        # Accepted: neither looked at nor held against the other run.
+        if measure != "by-value":
+            found.append(
+                _Use(
+                    resource=resources.index((step.service, name)),
+                    reads=name in step.reads,
+                    writes=name in step.writes,
+                    locks=measure == "semantic-lock",
+                    rereads=measure == "reread-value",
+                    order_free=measure in ("commutative-update", "version-file"),
+                )
+            )
+    return found
+
+
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - Promela, not HTML
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
 
 
 def _step(design: SagaDesign, step: StepPlan) -> _Step:
