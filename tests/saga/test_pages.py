@@ -33,6 +33,7 @@ trigger: Go
 style: event-sourced
 correlation_key: trip_id
 deadline: 90s
+visibility: optional
 services:
   a: {team: red, deduplicates: true, refuses_late_actions: false, accepts_empty_compensation: true}
   b: {external: true, publishes_atomically: true}
@@ -45,7 +46,7 @@ steps:
     kind: compensatable
     can_be_refused: true
     timeout: 1500ms
-    retry: {attempts: 2, backoff: 0.3ms, factor: 1.5, max_backoff: 1h, jitter: none}
+    retry: {attempts: 2, backoff: 1.3ms, factor: 1.5, max_backoff: 1h, jitter: none}
     reads: [seat, price]
     writes: seat
     countermeasures: {seat: version-file}
@@ -111,9 +112,11 @@ def sagas(draw: st.DrawFn) -> str:
     steps = []
     for index, name in enumerate(names):
         keys = [f'name: "{name}"', f"service: {draw(st.sampled_from(['x', 'end', 'y']))}", f"action: Do{index}"]
-        if draw(st.booleans()):
+        changes_nothing = draw(st.booleans())
+        if not changes_nothing and draw(st.booleans()):
             keys.append(f"compensation: Undo{index}")
-        flags = draw(st.sets(st.sampled_from(["can_be_refused", "read_only", "irreversible", "idempotent"])))
+        others = ["can_be_refused", "idempotent", "read_only" if changes_nothing else "irreversible"]
+        flags = draw(st.sets(st.sampled_from(others)))
         keys.extend(f"{flag}: true" for flag in sorted(flags))
         kind = draw(st.sampled_from([None, None, "compensatable", "pivot", "retriable"]))
         keys.extend([f"kind: {kind}"] if kind else [])
@@ -134,7 +137,7 @@ def test_any_checked_spec_reads_back_as_the_same_design(text: str) -> None:
     assert undecided(designed(checked_spec(found))) == undecided(found)
 
 
-@given(st.floats(min_value=1e-6, max_value=1e6))
+@given(st.floats(min_value=1e-3, max_value=3e7))
 def test_any_duration_reads_back_as_itself(seconds: float) -> None:
     found = designed(f"saga: s\ndeadline: {spell_duration(seconds)}\nsteps: [{{name: a, service: x, action: A}}]\n")
     assert found.deadline == seconds

@@ -27,6 +27,7 @@ from halfopen_generators.saga.protocol.promises import ALL_OR_COMPENSATED, Breac
 from halfopen_generators.saga.render import TARGETS, target, unsupported
 from halfopen_generators.saga.scenario import Meeting, Scenario
 from halfopen_generators.saga.static_rules import at, finding, static_findings
+from halfopen_generators.saga.unchecked import unchecked
 from halfopen_generators.saga.verify import Break, Verification, verify
 
 Test = Scenario | Meeting | ChoreographyScenario
@@ -65,7 +66,7 @@ def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judge
     explored = tuple(_finding(design, broken, test) for broken, test in shown)
     told = (*_merged(static_findings(design), explored), *unsupported(design, options.target))
     findings = tuple(sorted(told, key=_gravest_first))
-    checks = (_exploration(design, options, verification), *contracts.checks(design))
+    checks = (_exploration(design, options, verification), *unchecked(design), *contracts.checks(design))
     return Judged(
         summary=_summary(design, findings, verification.verdicts),
         findings=findings,

@@ -33,6 +33,7 @@ def checked_spec(design: SagaDesign) -> str:
             "style": design.style,
             "correlation_key": design.correlation_key,
             "deadline": spell_duration(design.deadline) if design.deadline else None,
+            "visibility": design.visibility,
             "services": _block({name: _participant(plan) for name, plan in design.participants.items()}),
             "steps": _steps(design, decided),
             "ends": _block(design.ends) if design.ends else None,

@@ -55,6 +55,7 @@ def design(spec: SagaSpec, source: Source, options: Options) -> SagaDesign:
         style=style,
         correlation_key=_correlation_key(spec, decided),
         deadline=spec.deadline,
+        visibility=spec.visibility,
         steps=steps,
         participants=_participants(spec),
         ends=events.ends(spec, style, decided),

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Literal, get_args
 
 from halfopen.vocabulary import Decision
-from halfopen_generators.saga.spec import Countermeasure, Ending, Faults, Guarantee, Kind, Style
+from halfopen_generators.saga.spec import Countermeasure, Ending, Faults, Guarantee, Kind, Style, Visibility
 
 GUARANTEES: tuple[Guarantee, ...] = get_args(Guarantee)
 
@@ -94,6 +94,7 @@ class SagaDesign:
     style: Style
     correlation_key: str
     deadline: float | None
+    visibility: Visibility | None
     steps: tuple[StepPlan, ...]
     participants: Mapping[str, ParticipantPlan]
     ends: Mapping[str, Ending]

@@ -56,6 +56,7 @@ Countermeasure = Literal[
 ]
 Guarantee = Literal["deduplicates", "refuses_late_actions", "accepts_empty_compensation", "publishes_atomically"]
 Ending = Literal["committed", "cancelled"]
+Visibility = Literal["required", "optional"]
 
 
 class _Spec(BaseModel):
@@ -159,7 +160,7 @@ class SagaSpec(_Spec):
     description: str = ""
     trigger: Word | None = Field(default=None, description="The command or event that starts a run.")
     style: Style | None = Field(default=None, description="Left out: recommended, with reasons.")
-    visibility: Literal["required", "optional"] | None = Field(
+    visibility: Visibility | None = Field(
         default=None, description="Whether somebody must be able to ask where a run stands."
     )
     correlation_key: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None = None

@@ -1,0 +1,29 @@
+"""What of a design nobody has looked at, so that a report never passes over it in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from halfopen.vocabulary import Check, Status
+from halfopen_generators.saga.plan import SagaDesign
+
+
+def unchecked(design: SagaDesign) -> Iterator[Check]:
+    """A skipped check for each question that the spec leaves out."""
+    if design.instances == 1 and (shared := _written(design)):
+        yield Check(
+            name="isolation between runs",
+            tool="halfopen",
+            version=version("halfopen"),
+            status=Status.SKIPPED,
+            detail=(
+                f"one run alone was explored; whether two that meet on {', '.join(shared)} lose or misread anything is "
+                "open: say `instances: 2` in the spec"
+            ),
+        )
+
+
+def _written(design: SagaDesign) -> list[str]:
+    """The resources that two runs of the saga could both touch, one of them writing."""
+    return list(dict.fromkeys(resource for step in design.steps for resource in step.writes))
