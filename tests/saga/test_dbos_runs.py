@@ -220,7 +220,8 @@ def test_an_answer_outside_its_contract_is_no_answer(checkout: Path, sqlite: dic
     assert found["outcome"] == "cancelled"
     told = "what came does not fit: ReserveStockReply: reservation_id is missing"
     assert found["because"] == f"reserve-stock gave no answer in 3 tries; in the last, {told}"
-    assert found["sent"] == [*["reserve-stock/action"] * 3, "reserve-stock/compensation"]
+    back = ["reserve-stock/compensation", "reserve-stock/release"]
+    assert found["sent"] == [*["reserve-stock/action"] * 3, *back]
     assert found["history"] == {"reserve-stock": ["action", "compensation"]}
 
 
@@ -253,7 +254,8 @@ def test_a_crash_between_saving_and_publishing_recovers(checkout: Path, tmp_path
     plan = {"run": "crash", "kill": ["charge-card/action/before"], "marks": str(tmp_path), "settings": settings(sqlite)}
     found = outcome_of(checkout, plan, deaths=1)
     assert found["outcome"] == "committed"
-    assert found["sent"] == ["charge-card/action", "create-shipment/action"]  # by the second process
+    # By the second process.
+    assert found["sent"] == ["charge-card/action", "create-shipment/action", "reserve-stock/release"]
     assert found["history"] == {step: ["action"] for step in ("reserve-stock", "charge-card", "create-shipment")}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import signal
 import subprocess
@@ -13,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from halfopen_generators.saga.scenario import scenarios
+from halfopen_generators.saga.targets import step_functions
+from tests.oracles import require
 from tests.saga import support_dbos, support_temporal
 from tests.saga.support_dbos import drive, need_dbos, python
 from tests.saga.support_meetings import BROKEN, ITSELF, LOCKED, REREAD, counterexamples, modules
@@ -21,8 +25,7 @@ from tests.saga.support_temporal import program
 
 pytestmark = pytest.mark.oracle
 
-ENGINES = ("dbos", "temporal")
-FUZZY = "fuzzy-read"
+ENGINES = ("dbos", "temporal", "step-functions")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,15 @@ def written(engine: str, text: str, folder: Path, found_in: str = "") -> Path:
     if engine == "temporal":
         program("temporal-test-server")
         return support_temporal.written(text, folder, counterexamples(found_in or text))
+    if engine == "step-functions":
+        moto = importlib.util.find_spec("moto") is not None
+        require("moto", available=moto, how_to_get="install 'moto[stepfunctions]' from PyPI")
+        design = support_dbos.designed(text)
+        runs = (*scenarios(design), *counterexamples(found_in or text))
+        for each in step_functions.artifacts(design, runs):
+            (folder / each.path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / each.path).write_text(each.text, encoding="utf-8")
+        return folder
     need_dbos()
     return support_dbos.written(text, folder, counterexamples(found_in or text))
 
@@ -91,11 +103,10 @@ def test_runs_are_kept_apart_on_postgresql(server: str, tmp_path: Path) -> None:
     [
         (LOCKED, "isolation", "each.held_by not in (None, request.run)", "False", "look was handled, not held"),
         (LOCKED, "isolation", "held_by = NULL", "held_by = held_by", "has ended, and holds seats"),
-        (LOCKED, "saga", "sent = [step for step in locking", "sent = [step for step in []", "has ended, and holds"),
         (REREAD, "isolation", "each.seen not in (None, each.version)", "False", "hold was handled, not refused"),
         (REREAD, "isolation", "version = :after", "version = :before", "hold was handled, not refused"),
     ],
-    ids=["no-lock-is-asked", "no-lock-is-freed", "nobody-is-told", "nothing-is-compared", "no-version-is-counted"],
+    ids=["no-lock-is-asked", "no-lock-is-freed", "nothing-is-compared", "no-version-is-counted"],
 )
 def test_a_test_fails_where_generated_code_no_longer_keeps_runs_apart(
     engine: str, text: str, module: str, mended: str, broken: str, complaint: str, tmp_path: Path
@@ -108,6 +119,26 @@ def test_a_test_fails_where_generated_code_no_longer_keeps_runs_apart(
     process = run_meetings(folder, "-k", "kept-apart")
     assert set(outcomes(process).values()) == {"FAILED"}, process.stdout + process.stderr
     assert complaint in process.stdout
+
+
+@pytest.mark.parametrize(
+    ("engine", "file", "told", "untold"),
+    [
+        ("dbos", "tickets_saga/saga.py", "sent = [step for step in locking", "sent = [step for step in []"),
+        ("temporal", "tickets_saga/saga.py", "sent = [step for step in locking", "sent = [step for step in []"),
+        ("step-functions", "statemachine.asl.json", '"Next": "Release hall"', '"End": true'),
+    ],
+)
+def test_a_test_fails_where_no_participant_is_told_that_a_run_has_ended(
+    engine: str, file: str, told: str, untold: str, tmp_path: Path
+) -> None:
+    folder = written(engine, LOCKED, tmp_path)
+    source = (folder / file).read_text("utf-8")
+    assert told in source
+    (folder / file).write_text(source.replace(told, untold), encoding="utf-8")
+    process = run_meetings(folder, "-k", "kept-apart")
+    assert set(outcomes(process).values()) == {"FAILED"}, process.stdout + process.stderr
+    assert "has ended, and holds seats" in process.stdout
 
 
 # ---- crashes -------------------------------------------------------------------------------------------------

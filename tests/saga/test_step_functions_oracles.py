@@ -69,6 +69,19 @@ DESIGNS: dict[str, list[dict[str, Any]]] = {
         undoable("import", can_be_refused=True, request={"lambda": "string"}),
         step("X1", kind="pivot"),
     ],
+    "kept-apart": [
+        undoable("look", read_only=True, reads=["stock"]),
+        undoable(
+            "reserve-stock",
+            can_be_refused=True,
+            service="look-service",
+            reads=["stock"],
+            writes=["stock"],
+            countermeasures={"stock": "reread-value"},
+        ),
+        undoable(LONG, writes=["book"], countermeasures={"book": "semantic-lock"}),
+        step("pay", kind="pivot", writes=["account"], countermeasures={"account": "semantic-lock"}),
+    ],
 }
 
 

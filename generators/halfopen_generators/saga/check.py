@@ -24,7 +24,7 @@ from halfopen_generators.saga.counterexample import scenario
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.promises import ALL_OR_COMPENSATED, Breach
-from halfopen_generators.saga.render import TARGETS, target, unsupported
+from halfopen_generators.saga.render import unsupported
 from halfopen_generators.saga.scenario import Meeting, Scenario
 from halfopen_generators.saga.static_rules import at, finding, static_findings
 from halfopen_generators.saga.unchecked import unchecked
@@ -62,7 +62,7 @@ FIXES = {
 def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judged:
     """Everything that can say no to the design, asked."""
     verification = verify(design, options, progress)
-    shown = [(broken, _test(design, broken, options)) for broken in _one_of_each(verification.breaks)]
+    shown = [(broken, scenario(design, broken)) for broken in _one_of_each(verification.breaks)]
     explored = tuple(_finding(design, broken, test) for broken, test in shown)
     told = (*_merged(static_findings(design), explored), *unsupported(design, options.target))
     findings = tuple(sorted(told, key=_gravest_first))
@@ -75,14 +75,6 @@ def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judge
         verdicts=verification.verdicts,
         details=tuple(test for _, test in shown if test is not None),
     )
-
-
-def _test(design: SagaDesign, broken: Break, options: SagaOptions) -> Test | None:
-    """What replays the break against the generated code; None if the target's tests can't."""
-    found = scenario(design, broken)
-    if isinstance(found, Meeting) and not TARGETS[target(design, options.target)].meets:
-        return None
-    return found
 
 
 def _gravest_first(found: Finding) -> tuple[int, str, str]:

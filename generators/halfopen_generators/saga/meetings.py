@@ -8,21 +8,13 @@ meeting at that lock is the one that is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from halfopen.templates import kebab
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.scenario import Delivery, Meeting, Turn
-from halfopen_generators.saga.spec import Countermeasure
 
 Resource = tuple[str, str]  # service, name
-# The countermeasures that generated code keeps by itself, by target. Step Functions tells no participant that a run
-# has ended, so nobody could free a lock.
-KEPT_BY: Mapping[str, tuple[Countermeasure, ...]] = {
-    "dbos": ("semantic-lock", "reread-value"),
-    "temporal": ("semantic-lock", "reread-value"),
-    "step-functions": ("reread-value",),
-}
 
 
 def written(design: SagaDesign) -> frozenset[Resource]:

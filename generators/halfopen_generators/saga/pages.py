@@ -12,7 +12,6 @@ from halfopen_generators.saga import diagrams
 from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
 from halfopen_generators.saga.durations import spell_duration
 from halfopen_generators.saga.failures import WORDS, failure_table
-from halfopen_generators.saga.meetings import KEPT_BY
 from halfopen_generators.saga.plan import RetryPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.spec import Countermeasure, Style
 
@@ -32,7 +31,7 @@ _COUNTERMEASURES: dict[Countermeasure, str] = {
     "by-value": "Yours: decide by the risk of the request whether the run may share {resource}. Not checked.",
 }
 
-# The same where the target's generated code does it.
+# The same where an orchestrator leads: its generated participants do it.
 _KEPT: dict[Countermeasure, str] = {
     "semantic-lock": (
         "Generated: {action} marks {resource} as held by its run, and the mark is cleared when the run has ended; a "
@@ -141,7 +140,7 @@ def design_page(design: SagaDesign, judged: Judged, failures: Table, target: str
         waiting=_waiting(design),
         obligations=_obligations(judged.obligations),
         business=_business(written),
-        countermeasures=_countermeasures(design, target),
+        countermeasures=_countermeasures(design),
         verdicts=_verdicts(judged.verdicts),
         checks=_checks(judged.checks),
         decisions=_decisions(design),
@@ -321,8 +320,8 @@ def _promise(obligation: Obligation) -> str:
     return f"{obligation.on} {obligation.guarantee.replace('_', ' ')} ({obligation.provided_by})"
 
 
-def _countermeasures(design: SagaDesign, target: str) -> tuple[Table, ...]:
-    told = {**_COUNTERMEASURES, **{measure: _KEPT[measure] for measure in KEPT_BY.get(target, ())}}
+def _countermeasures(design: SagaDesign) -> tuple[Table, ...]:
+    told = {**_COUNTERMEASURES, **(_KEPT if design.orchestrated else {})}
     rows = (
         (step.name, resource, measure, told[measure].format(resource=resource, action=step.action))
         for step in design.steps

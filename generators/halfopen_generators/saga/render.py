@@ -24,13 +24,12 @@ class Target:
 
     module: str
     orchestrated: bool
-    meets: bool = False  # its tests can let several runs meet
 
 
 # One line per target; its module is imported when it is asked for.
 TARGETS = {
-    "dbos": Target("dbos", orchestrated=True, meets=True),
-    "temporal": Target("temporal", orchestrated=True, meets=True),
+    "dbos": Target("dbos", orchestrated=True),
+    "temporal": Target("temporal", orchestrated=True),
     "step-functions": Target("step_functions", orchestrated=True),
     "nats": Target("choreography", orchestrated=False),
     "kafka": Target("choreography", orchestrated=False),

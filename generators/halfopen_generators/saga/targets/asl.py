@@ -11,7 +11,7 @@ know from its own position whether a step was sent, a Choice looks it up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil
@@ -47,6 +47,7 @@ class Machine:
     design: SagaDesign
     key_field: str  # where the input has the correlation key
     functions: Mapping[str, str]  # by service: the variable that stands for its function
+    releasing: Sequence[StepPlan] = ()  # by which participants are told that the run has ended
     states: dict[str, State] = field(default_factory=dict)
 
     @cached_property
@@ -62,6 +63,7 @@ class Machine:
         """
         steps = self.design.steps
         endless = sum((step.retry.attempts is None) + (step.compensation is not None) for step in steps)
+        endless += len(self.releasing)
         left = HISTORY - EVENTS_A_STATE * 5 * len(steps)
         return max(10, min(MOST_ATTEMPTS, left // (EVENTS_A_TRY * max(1, endless))))
 
@@ -75,10 +77,13 @@ class Machine:
                 self._step(self.states, part, following, self._undo_after)
             else:
                 self._guarded(part, following)
-        self.states[COMMITTED] = self._end("committed")
+        releases = [f"Release {step.service}" for step in self.releasing]
+        self.states[COMMITTED] = self._end("committed", releases[:1])
         for step in reversed(self.design.steps):
             self._undo(step)
-        self.states[CANCELLED] = self._end("cancelled")
+        self.states[CANCELLED] = self._end("cancelled", releases[:1])
+        for number, step in enumerate(self.releasing):
+            self.states[releases[number]] = self._release(step, releases[number + 1 : number + 2])
         return {
             "Comment": f"The saga {self.design.name}: every step is done, or every step that was sent is undone.",
             "StartAt": "Begin run",
@@ -95,12 +100,27 @@ class Machine:
         }
 
     @staticmethod
-    def _end(outcome: str) -> State:
+    def _end(outcome: str, following: Sequence[str]) -> State:
         return {
             "Type": "Pass",
             "Comment": "An orderly end; an execution that fails is one that needs a person.",
             "Parameters": {"outcome": outcome, "correlation_id.$": "$.correlation_id", "steps.$": "$.steps"},
-            "End": True,
+            **_next(next(iter(following), None)),
+        }
+
+    def _release(self, step: StepPlan, following: Sequence[str]) -> State:
+        request = self._request(step, "release", "released")
+        payload = request["Parameters"]["Payload"]
+        return {
+            "Type": "Task",
+            "Comment": f"The run has ended: {step.service} frees what it has locked. Until it is answered.",
+            "Resource": request["Resource"],
+            # What the run was started with is no part of its outcome, and no part of a release.
+            "Parameters": {**request["Parameters"], "Payload": {k: payload[k] for k in payload if k != "input.$"}},
+            "TimeoutSeconds": request["TimeoutSeconds"],
+            "ResultPath": None,
+            "Retry": [{"ErrorEquals": ["States.ALL"], **waits(step.retry), "MaxAttempts": self.until_answered - 1}],
+            **_next(next(iter(following), None)),
         }
 
     # ---- forward -------------------------------------------------------------------------------------------

@@ -62,18 +62,15 @@ _MODULES = (
 )
 
 
-def python_saga(design: SagaDesign, *, releases: bool = True) -> PythonSaga:
-    """The design with every name that it has in Python.
-
-    `releases` says whether the engine tells participants when a run has ended; where none does, nothing is locked.
-    """
+def python_saga(design: SagaDesign) -> PythonSaga:
+    """The design with every name that it has in Python."""
     classes = Names(set(_IN_CONTRACT))
     aliases = _aliases(design, classes)
     trigger_name = classes.take(short(pascal(design.trigger)), f"{short(pascal(design.trigger))}Command")
     trigger_fields = _trigger_fields(design)
-    named = tuple(_steps(design, classes, trigger_fields, releases=releases))
+    named = tuple(_steps(design, classes, trigger_fields))
     shared = resources(design, named)
-    steps = with_touches(design, named, shared, releases=releases)
+    steps = with_touches(design, named, shared)
     trigger = PythonMessage(trigger_name, "What starts a run.", tuple(trigger_fields.values()))
     participants = Names()
     messages = [trigger, *(step.request for step in steps), *(step.reply for step in steps)]
@@ -149,9 +146,7 @@ def _replied_by(design: SagaDesign, step: StepPlan, name: str, kind: str) -> Ste
     return next((other for other in reversed(earlier) if other.reply.get(name) == kind), None)
 
 
-def _steps(
-    design: SagaDesign, classes: Names, trigger: Mapping[str, PythonField], *, releases: bool
-) -> Iterator[PythonStep]:
+def _steps(design: SagaDesign, classes: Names, trigger: Mapping[str, PythonField]) -> Iterator[PythonStep]:
     functions = Names({"annotations", "call", "contract", "datetime", "ledger", "request"})
     identifiers = Names(
         {"annotations", "body", "checked_reply", "contract", "decode", "encode", "order", "replies", "run_id"}
@@ -187,7 +182,7 @@ def _steps(
             sources=tuple(PythonSource(taken[name], name, replies[name]) for name in drawn),
             after=words_tuple(step.after, 8, "after="),
             compensation=literal(step.compensation.action) if step.compensation else "None",
-            docstring=_docstring(step, (*notes(design, step, releases=releases), *_notes(step))),
+            docstring=_docstring(step, (*notes(design, step), *_notes(step))),
             applied="" if step.read_only else "    ledger.applied(call)\n",
             undone="    ledger.undone(call)\n",
             reply_arguments=_reply_arguments(step),

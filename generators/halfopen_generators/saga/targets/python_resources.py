@@ -26,13 +26,11 @@ _NOTES: dict[Countermeasure, str] = {
     "pessimistic-view": "Yours to keep: write {resource} in no step that can be undone.",
     "by-value": "Yours to keep: decide by the request's risk whether this run may share {resource}.",
 }
-# What is said instead where nobody tells a participant that a run has ended.
-_NO_RELEASE = "Yours to keep: lock {resource} for the run, and free it once the run has ended."
 # The names that a module of business functions uses itself.
 _IN_MODULE = {"annotations", "call", "contract", "datetime", "ledger", "request", "Call", "UTC"}
 
 
-def notes(design: SagaDesign, step: StepPlan, *, releases: bool) -> Iterator[str]:
+def notes(design: SagaDesign, step: StepPlan) -> Iterator[str]:
     """What whoever fills in a step has to know of the resources that it touches."""
     if step.reads:
         yield f"Reads: {', '.join(step.reads)}."
@@ -42,8 +40,7 @@ def notes(design: SagaDesign, step: StepPlan, *, releases: bool) -> Iterator[str
         if measure in ("semantic-lock", "reread-value") and resource not in touched(design, step):
             yield f"No step writes {resource}, so nothing keeps runs apart on it."
         else:
-            text = _NO_RELEASE if measure == "semantic-lock" and not releases else _NOTES[measure]
-            yield text.format(resource=resource)
+            yield _NOTES[measure].format(resource=resource)
 
 
 def resources(design: SagaDesign, steps: Sequence[PythonStep]) -> tuple[PythonResource, ...]:
@@ -66,16 +63,12 @@ def resources(design: SagaDesign, steps: Sequence[PythonStep]) -> tuple[PythonRe
 
 
 def with_touches(
-    design: SagaDesign, steps: Sequence[PythonStep], shared: Iterable[PythonResource], *, releases: bool
+    design: SagaDesign, steps: Sequence[PythonStep], shared: Iterable[PythonResource]
 ) -> tuple[PythonStep, ...]:
     """The steps with what they do to resources."""
     functions = {(each.service, each.name): each.function for each in shared}
-    kept = {
-        (step.service, name)
-        for step in design.steps
-        for name in (*(locked(design, step) if releases else ()), *reread(design, step))
-    }
-    return tuple(_with_touches(design, step, functions, kept, releases=releases) for step in steps)
+    kept = {(step.service, name) for step in design.steps for name in (*locked(design, step), *reread(design, step))}
+    return tuple(_with_touches(design, step, functions, kept) for step in steps)
 
 
 def _with_touches(
@@ -83,28 +76,25 @@ def _with_touches(
     step: PythonStep,
     functions: dict[tuple[str, str], str],
     kept: set[tuple[str, str]],
-    *,
-    releases: bool,
 ) -> PythonStep:
     plan = step.plan
     touches = []
     for name in touched(design, plan):
         measure = plan.countermeasures.get(name)
-        left_out = measure == "semantic-lock" and not releases
         touches.append(
             PythonTouch(
                 resource=literal(name),
                 function=functions[plan.service, name],
                 reads=name in plan.reads,
                 writes=name in plan.writes,
-                by="None" if measure is None or left_out else literal(measure),
+                by="None" if measure is None else literal(measure),
                 kept=(plan.service, name) in kept,
             )
         )
     return replace(
         step,
         touches=tuple(touches),
-        locks=releases and bool(locked(design, plan)),
+        locks=bool(locked(design, plan)),
         applied="".join(_written_down(touches)) + step.applied,
         undone="".join(_call("restored", touch) for touch in touches if touch.writes) + step.undone,
     )

@@ -14,7 +14,6 @@ from typing import Any
 from halfopen.source import Source
 from halfopen.templates import pascal
 from halfopen.vocabulary import Artifact, Finding, Severity
-from halfopen_generators.saga.meetings import locked, reread
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.scenario import Meeting, Scenario
 from halfopen_generators.saga.targets import flow, python
@@ -61,10 +60,12 @@ class Case:
 
 def artifacts(design: SagaDesign, runs: tuple[Scenario | Meeting, ...]) -> Iterator[Artifact]:
     """Everything that runs the saga on Step Functions and Lambda, and its tests, which run on moto."""
-    saga = python_saga(design, releases=False)
+    saga = python_saga(design)
     functions = tuple(_functions(saga))
-    yield from python.common(saga, runs, (python.participants_setting(saga),))
-    machine = Machine(design, saga.key_field, {each.service: each.variable for each in functions})
+    meetings = python.meetings_of(saga, runs)
+    yield from python.common(saga, runs, (python.participants_setting(saga),), meetings)
+    releasing = [step.plan for step in saga.releasing]
+    machine = Machine(design, saga.key_field, {each.service: each.variable for each in functions}, releasing)
     text = json.dumps(machine.definition(), indent=2, ensure_ascii=False) + "\n"
     yield Artifact(path=DEFINITION, media_type="application/json", text=text)
     cases = tuple(_cases(design))
@@ -75,6 +76,7 @@ def artifacts(design: SagaDesign, runs: tuple[Scenario | Meeting, ...]) -> Itera
         "cases": cases,
         # What only some of the cases need.
         "modules": ("threading",) if any(case.template == "timed_out" for case in cases) else (),
+        "meets": bool(meetings),
         "limits": tuple(finding.message for finding in unsupported(design, Source(data=None))),
         "order": words_tuple((step.name for step in design.steps), before="STEPS = "),
         "variables": words_tuple((each.variable for each in functions), before="VARIABLES = "),
@@ -101,7 +103,6 @@ def _unsupported(design: SagaDesign, source: Source) -> Iterator[Finding]:
         )
         fix = "Set an alarm on the age of open executions, or give each step its own limit by timeout and attempts."
         yield _finding("The deadline is not watched", message, fix, source, ("deadline",))
-    yield from _not_kept_apart(design, source)
     for wait in flow.cut(design)[1]:
         index = design.by_name[wait.step].spec_index
         message = (
@@ -111,25 +112,6 @@ def _unsupported(design: SagaDesign, source: Source) -> Iterator[Finding]:
         yield _finding("A wait that was not asked for", message, fix, source, ("steps", index, "after"))
     for step in design.steps:
         yield from _rounded(step, source)
-
-
-def _not_kept_apart(design: SagaDesign, source: Source) -> Iterator[Finding]:
-    for step in design.steps:
-        for resource in locked(design, step):
-            message = (
-                f"Nothing locks {resource} at {step.name}: no participant is told when a run has ended, "
-                "so no lock would ever be freed."
-            )
-            fix = "Keep the lock in your own code, and free it, or choose the target dbos or temporal."
-            place = ("steps", step.spec_index, "countermeasures", resource)
-            yield _finding("Semantic locks are not kept", message, fix, source, place)
-    if any(reread(design, step) for step in design.steps):
-        message = (
-            "Values are read again as the spec says, but no generated test lets two runs meet: moto runs one after the "
-            "other."
-        )
-        fix = "Render the target dbos, whose tests have runs meet in front of the same participants' code."
-        yield _finding("No test lets runs meet", message, fix, source, ("steps",))
 
 
 def _rounded(step: StepPlan, source: Source) -> Iterator[Finding]:
