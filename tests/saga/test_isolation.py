@@ -14,7 +14,7 @@ from halfopen.vocabulary import Outcome
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.verify import verify
-from tests.saga.designs import ALL_GUARANTEES, designed
+from tests.saga.designs import ALL_GUARANTEES, designed, in_parallel
 from tests.saga.promela.opinion import need_spin
 from tests.saga.promela.promela import DIRTY_READ, FUZZY_READ, LOST_UPDATE, promela_of_two
 from tests.saga.promela.spin import verify as ask_spin
@@ -91,7 +91,31 @@ def test_without_bounds_nothing_holds_that_is_broken(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(table()))
 def test_spin_says_what_was_worked_out_by_hand(name: str, tmp_path: Path) -> None:
     need_spin()
-    run = ask_spin(promela_of_two(two_runs(name)), tmp_path, live=False)
+    run = ask_spin(promela_of_two(two_runs(name)), tmp_path, live=False, small=True)
     assert run.complete, run.why_incomplete
     assert not run.invalid_end_state
     assert set(run.broken) == by_hand(name)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("name", "rule", "mutant", "breaks"),
+    [
+        pytest.param("look-then-book-locked", "&& !locked_by_other(p, 0)", "", {LOST_UPDATE}, id="wait for no lock"),
+        pytest.param("locked-and-undone", "&& !has_ended(other(p))", "&& false", {LOST_UPDATE}, id="unlock too soon"),
+        pytest.param("look-then-reread", ":: changed(p, 0) ->", ":: false ->", {LOST_UPDATE}, id="reread in vain"),
+        pytest.param("read-and-locked", "holder[0] = p;", "", {LOST_UPDATE, DIRTY_READ}, id="mark no lock"),
+    ],
+)
+def test_a_broken_twin_of_a_countermeasure_is_caught(
+    name: str, rule: str, mutant: str, breaks: set[int], tmp_path: Path
+) -> None:
+    need_spin()
+    model = promela_of_two(two_runs(name))
+    assert rule in model
+    assert set(ask_spin(model.replace(rule, mutant), tmp_path, live=False, small=True).broken) == breaks
+
+
+def test_what_the_model_is_not_written_for_is_said() -> None:
+    with pytest.raises(ValueError, match="one attempt"):
+        promela_of_two(in_parallel(2, odd={"retry": {"attempts": 2}}))

@@ -53,14 +53,18 @@ class SpinError(Exception):
     """spin, gcc or the verifier didn't do its work; the text says what they said."""
 
 
-def verify(model: str, folder: Path, *, live: bool = True) -> SpinRun:
+def verify(model: str, folder: Path, *, live: bool = True, small: bool = False) -> SpinRun:
     """All properties of the model; without `live` the safety ones only, which halves the states.
+
+    A `small` model is compiled without optimisation, which then takes longer than the search.
 
     Raises:
         SpinError: the model doesn't translate or compile, or the verifier's answer can't be read.
     """
     flags = ["-DLIVE"] if live else []
-    generated, compiled = _build(model, folder, flags, ["-DNOREDUCE"] if live else ["-DNOREDUCE", "-DSAFETY"])
+    generated, compiled = _build(
+        model, folder, flags, ["-DNOREDUCE", *([] if live else ["-DSAFETY"]), *(["-O0"] if small else [])]
+    )
     started = time.perf_counter()
     command = ["./pan", f"-m{DEPTH}", "-c0", "-w22", *(["-a"] if live else [])]
     try:
