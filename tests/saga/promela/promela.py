@@ -95,7 +95,7 @@ def promela_of_two(design: SagaDesign) -> str:
         raise ValueError("every participant has to keep every guarantee")
     if any(step.attempts > 1 for step in steps):
         raise ValueError("a step has one attempt, or no limit")
-    resources = sorted({(step.service, name) for step in design.steps for name in (*step.reads, *step.writes)})
+    resources = sorted({(step.service, name) for step in design.steps for name in step.writes})
     context: dict[str, object] = {"design": design, "steps": steps, "faults": design.faults, "resources": resources}
     context["uses"] = [_uses(step, resources) for step in design.steps]
     return _templates().get_template("two_runs.pml.j2").render(context)
@@ -105,8 +105,8 @@ def _uses(step: StepPlan, resources: list[tuple[str, str]]) -> list[_Use]:
     found = []
     for name in dict.fromkeys((*step.reads, *step.writes)):
         measure = step.countermeasures.get(name)
-        # Accepted: neither looked at nor held against the other run.
-        if measure != "by-value":
+        # Not shared; or accepted, and so neither looked at nor held against the other run.
+        if (step.service, name) in resources and measure != "by-value":
             found.append(
                 _Use(
                     resource=resources.index((step.service, name)),
