@@ -118,12 +118,12 @@ def running(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 @contextmanager
-def _running(broker: Broker, tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+def _running(broker: Broker, tmp_path: Path, **settings: str) -> Iterator[tuple[Path, dict[str, str]]]:
     """All participants of the example in one process, as the README says; the folder and the environment."""
     require_server(broker)
     folder = written(tmp_path / "checkout", CHECKOUT, broker)
     with server(broker, tmp_path / "server") as url:
-        environment = {**os.environ, "CHECKOUT_BROKER_URL": url}
+        environment = {**os.environ, **settings, "CHECKOUT_BROKER_URL": url}
         process = subprocess.Popen(_command("run", "all"), cwd=folder, env=environment, stderr=subprocess.DEVNULL)
         try:
             yield folder, environment
@@ -174,6 +174,72 @@ asyncio.run(main())
     ]
     subprocess.run(_command("start", "order-3"), cwd=folder, env=environment, check=True, stderr=subprocess.DEVNULL)
     assert [_outcome(folder, environment, order) for order in ("order-2", "order-3")] == ["committed", "committed"]
+
+
+@pytest.mark.parametrize("broker", ALL_BROKERS)
+def test_what_was_sent_to_the_wrong_place_goes_to_the_dead_letters(broker: Broker, tmp_path: Path) -> None:
+    misplace = """
+import asyncio, os
+from checkout_saga import broker as module, contract
+async def main():
+    await module.prepare(os.environ["CHECKOUT_BROKER_URL"])
+    broker = module.connect(os.environ["CHECKOUT_BROKER_URL"])
+    await broker.start()
+    # An event that can be read, but that nobody expects there.
+    event = contract.make("PaymentCharged", "order-1", None, {})
+    place = {
+        "nats": lambda: {"subject": "checkout.OrderPlaced"},
+        "kafka": lambda: {"topic": "checkout.OrderPlaced"},
+        "rabbitmq": lambda: {"routing_key": "OrderPlaced", "exchange": module.EXCHANGE},
+    }[os.environ["BROKER"]]()
+    await broker.publish(event.wire(), **place)
+    await broker.stop()
+asyncio.run(main())
+"""
+    with _running(broker, tmp_path, CHECKOUT_MAX_DELIVER="2") as (folder, environment):
+        program = [sys.executable, "-c", misplace]
+        subprocess.run(program, cwd=folder, env={**environment, "BROKER": broker}, check=True, capture_output=True)
+        program = [sys.executable, "-c", UNBURY[broker]]
+        done = subprocess.run(
+            program, cwd=folder, env=environment, check=True, capture_output=True, text=True, timeout=60
+        )
+    assert json.loads(done.stdout)["name"] == "PaymentCharged"
+
+
+# The oldest of the dead letters, as soon as there is one.
+UNBURY: dict[Broker, str] = {
+    "nats": """
+import asyncio, nats, os
+async def main():
+    client = await nats.connect(os.environ["CHECKOUT_BROKER_URL"])
+    buried = await client.jetstream().pull_subscribe("checkout.dead-letters", stream="CHECKOUT")
+    print((await buried.fetch(1, timeout=50))[0].data.decode())
+    await client.close()
+asyncio.run(main())
+""",
+    "kafka": """
+import aiokafka, asyncio, os
+async def main():
+    consumer = aiokafka.AIOKafkaConsumer(
+        "checkout.dead-letters", bootstrap_servers=os.environ["CHECKOUT_BROKER_URL"], auto_offset_reset="earliest"
+    )
+    async with consumer:
+        print((await consumer.getone()).value.decode())
+asyncio.run(main())
+""",
+    "rabbitmq": """
+import aio_pika, asyncio, os
+async def main():
+    async with await aio_pika.connect(os.environ["CHECKOUT_BROKER_URL"]) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue("checkout.dead-letters", passive=True)
+        async with queue.iterator() as letters:
+            async for letter in letters:
+                print(letter.body.decode())
+                return
+asyncio.run(main())
+""",
+}
 
 
 def test_the_inbox_keeps_what_came_and_the_outbox_what_left(running: tuple[Path, dict[str, str]]) -> None:
