@@ -24,4 +24,4 @@ def spin_says(name: str) -> SpinRun:
     """All properties of that spec, by one run of the whole chain."""
     need_spin()
     with tempfile.TemporaryDirectory() as folder:
-        return verify(promela(designed(name)), Path(folder))
+        return verify(promela(designed(name)), Path(folder), small=True)
