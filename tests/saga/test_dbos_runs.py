@@ -311,5 +311,6 @@ def test_a_deadline_turns_a_run_back_that_is_not_past_its_pivot(transfer: Path, 
 def test_a_deadline_behind_the_pivot_turns_nothing_back(checkout: Path, sqlite: dict[str, str]) -> None:
     slow = {"create-shipment/action": {"before": TOO_SLOW}}
     given = {**sqlite, "deadline": TIMEOUT, "backoff_scale": 0}
-    found = outcome_of(checkout, {"run": "deadline", "slow": slow, "settings": given})
-    assert found["outcome"] == "committed"
+    process = drive(checkout, {"run": "deadline", "slow": slow, "settings": given})
+    assert json.loads(process.stdout.splitlines()[-1])["outcome"] == "committed"
+    assert process.stderr.count("Run deadline is overdue, with no way back: a person should look") == 1

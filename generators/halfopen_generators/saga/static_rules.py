@@ -128,7 +128,7 @@ def refusable_compensation(design: SagaDesign) -> Iterator[Finding]:
 def no_deadline(design: SagaDesign) -> Iterator[Finding]:
     """SAG14: nobody notices a run that takes too long."""
     if design.deadline is None:
-        led = "before the pivot it turns back, behind it a person is called."
+        led = "before the pivot it turns back, behind it the run is logged as overdue, for a person to look at."
         alone = "nobody leads, so watch for runs older than that without an event of `ends`, and call a person."
         yield finding(
             "SAG14",
