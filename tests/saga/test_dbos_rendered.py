@@ -191,7 +191,7 @@ def test_the_linter_has_nothing_to_say(folders: Path) -> None:
 @pytest.mark.parametrize("name", ["checkout", "trip"])
 def test_mypy_has_nothing_to_say(folders: Path, name: str) -> None:
     cache = str(folders / "mypy")
-    assert tool("mypy", "--cache-dir", cache, ".", folder=folders / name) == ""
+    assert tool("mypy", "--strict", "--cache-dir", cache, ".", folder=folders / name) == ""
 
 
 @pytest.mark.oracle

@@ -89,7 +89,7 @@ def test_the_linter_has_nothing_to_say(folders: Path) -> None:
 @pytest.mark.oracle
 def test_mypy_has_nothing_to_say(folders: Path) -> None:
     require("temporalio", available=importlib.util.find_spec("temporalio") is not None, how_to_get="install it")
-    assert tool("mypy", "--cache-dir", str(folders / "mypy"), ".", folder=folders / "trip") == ""
+    assert tool("mypy", "--strict", "--cache-dir", str(folders / "mypy"), ".", folder=folders / "trip") == ""
 
 
 @pytest.mark.oracle

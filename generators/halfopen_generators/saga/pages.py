@@ -291,7 +291,8 @@ def _waiting(design: SagaDesign) -> str:
             "and at its outbox."
         )
     deadline = (
-        "Before the pivot the deadline turns a run back; behind it the run goes on, and is logged as an error for a person to look at. "
+        "Before the pivot the deadline turns a run back; behind it the run goes on, and is logged as an error for a "
+        "person to look at. "
         if design.deadline
         else ""
     )
