@@ -70,7 +70,7 @@ DESIGNS: dict[str, list[dict[str, Any]]] = {
         step("X1", kind="pivot"),
     ],
     "kept-apart": [
-        undoable("look", read_only=True, reads=["stock"]),
+        step("look", kind="compensatable", read_only=True, reads=["stock"]),
         undoable(
             "reserve-stock",
             can_be_refused=True,
