@@ -209,9 +209,7 @@ def test_behind_the_pivot_a_refusal_is_asked_again_even_if_attempts_are_limited(
     assert [each["MaxAttempts"] > 1 for each in task["Retry"]] == [True, False]
 
 
-@pytest.mark.parametrize(
-    ("asked", "said"), [("1ms", 1), ("1s", 1), ("1200ms", 2), ("2h", 7200), ("8760h", 31_536_000)]
-)
+@pytest.mark.parametrize(("asked", "said"), [("1ms", 1), ("1s", 1), ("1200ms", 2), ("2h", 7200), ("8760h", 31_536_000)])
 def test_times_are_whole_seconds_within_the_limits_of_the_language(asked: str, said: int) -> None:
     found = designed([undoable("a", timeout="1s", retry={"backoff": "1ms", "max_backoff": asked})])
     retry = machine(found)["States"]["a"]["Retry"][-1]

@@ -109,6 +109,7 @@ def test_a_user_starts_server_worker_and_runs_as_the_readme_says(
 
 
 def test_a_program_that_finds_no_service_says_where_it_looked(checkout: Path) -> None:
+    program("temporal")
     environment = {"CHECKOUT_TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}"}
     for program_name in ("starter", "worker"):
         arguments = ("standing", "o-1") if program_name == "starter" else ()

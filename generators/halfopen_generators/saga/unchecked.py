@@ -11,7 +11,7 @@ from halfopen_generators.saga.plan import SagaDesign
 
 def unchecked(design: SagaDesign) -> Iterator[Check]:
     """A skipped check for each question that the spec leaves out."""
-    if design.instances == 1 and (shared := _written(design)):
+    if design.instances == 1 and (shared := _uncovered(design)):
         yield Check(
             name="isolation between runs",
             tool="halfopen",
@@ -24,6 +24,13 @@ def unchecked(design: SagaDesign) -> Iterator[Check]:
         )
 
 
-def _written(design: SagaDesign) -> list[str]:
-    """The resources that two runs of the saga could both touch, one of them writing."""
-    return list(dict.fromkeys(resource for step in design.steps for resource in step.writes))
+def _uncovered(design: SagaDesign) -> list[str]:
+    """The resources on which two runs can meet, one of them writing, where a step has no countermeasure."""
+    written = {(step.service, resource) for step in design.steps for resource in step.writes}
+    touched = (
+        resource
+        for step in design.steps
+        for resource in (*step.reads, *step.writes)
+        if (step.service, resource) in written and resource not in step.countermeasures
+    )
+    return list(dict.fromkeys(touched))
