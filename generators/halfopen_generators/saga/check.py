@@ -37,15 +37,20 @@ Test = Scenario | Meeting | ChoreographyScenario
 FIXES = {
     "SAG01": "Give {step} a compensation, or move it behind the pivot.",
     "SAG02": "Let the pivot come after {step} (`after`), or make {step} retriable.",
-    "SAG03": "Behind the pivot a step has to go through: leave out `can_be_refused` and `retry.attempts` at {step}.",
+    f"SAG02 {ALL_OR_COMPENSATED}": "Let {step}, the pivot, come after every step that may still turn the run back "
+    "(`after`).",
+    "SAG03": "A retriable step has to go through: leave out at {step} what may refuse it (`can_be_refused`, "
+    "`reread-value`) and `retry.attempts`.",
     "SAG04": "Have {service} remember the keys of requests (`deduplicates`), or make {compensation} idempotent.",
     "SAG05": "Give {step} a compensation for the outcome that nobody knows, or leave out `retry.attempts`, so that it "
     "is asked again until it answers.",
     "SAG06": "Have {service} refuse an action whose compensation it has handled (`refuses_late_actions`: a tombstone "
-    "by idempotency key), or let {step} wait for its answer (no `retry.attempts`), behind all that can fail.",
+    "by idempotency key), or let {step} come behind all that can fail (`kind: retriable`), where nothing undoes it.",
     "SAG07": "Have {service} remember the keys of requests and give the first answer again (`deduplicates`).",
     "SAG08": "Let {compensation} wait until what came after {step} is undone: consume the event that says so.",
     "SAG09": "Give every way out of {step} a way on: a reply, a timeout or an event that somebody consumes.",
+    "SAG09 locks": "Each run can hold one of the locks on {locks} and wait for the other: have every run take them in "
+    "the same order (`after`).",
     "SAG10": "Have {service} write its event in the transaction that changes its state (`publishes_atomically`: an "
     "outbox).",
     "SAG11": "Let every step whose effect stands compensate on the event that says {step} failed.",
@@ -122,14 +127,30 @@ def _finding(design: SagaDesign, broken: Break, test: Test | None) -> Finding:
         "action": step.action,
         "compensation": step.compensation.action if step.compensation else "its compensation",
         "resource": breach.resource or "",
+        "locks": " and ".join(_locks(design)),
     }
     message = f"Broken: {breach.promise}. {broken.told.sentences[-1]}"
     if not broken.replayed:
         message += " (Not reproduced within the bounds of `faults`; it needs more faults than they allow.)"
     severity = Severity.ERROR if broken.replayed else Severity.WARNING
-    fix = FIXES.get(f"{breach.code} {breach.promise}", FIXES[breach.code])
-    found = finding(breach.code, message, fix.format(**words), _place(step, breach), severity=severity)
+    found = finding(breach.code, message, _fix(design, breach).format(**words), _place(step, breach), severity=severity)
     return found.model_copy(update={"counterexample": told})
+
+
+def _fix(design: SagaDesign, breach: Breach) -> str:
+    if breach.code == "SAG09" and design.instances > 1 and len(_locks(design)) > 1:
+        return FIXES["SAG09 locks"]
+    return FIXES.get(f"{breach.code} {breach.promise}", FIXES[breach.code])
+
+
+def _locks(design: SagaDesign) -> list[str]:
+    locks = (
+        resource
+        for step in design.steps
+        for resource, measure in step.countermeasures.items()
+        if measure == "semantic-lock"
+    )
+    return list(dict.fromkeys(locks))
 
 
 def _place(step: StepPlan, breach: Breach) -> Evidence:
@@ -184,15 +205,20 @@ def _exploration(design: SagaDesign, options: SagaOptions, verification: Verific
     return Check(name="state exploration", tool="halfopen", version=version("halfopen"), status=status, detail=detail)
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _summary(design: SagaDesign, findings: Iterable[Finding], verdicts: tuple[Verdict, ...]) -> str:
     errors = [found for found in findings if found.severity is Severity.ERROR]
     broken = [verdict for verdict in verdicts if verdict.outcome is Outcome.VIOLATED]
     incomplete = [verdict for verdict in verdicts if verdict.outcome is Outcome.INCOMPLETE]
     states = verdicts[0].explored.states
-    head = f"{design.name}: {design.style}, {len(design.steps)} steps. "
+    head = f"{design.name}: {design.style}, {_count(len(design.steps), 'step')}. "
     if broken or errors:
         codes = ", ".join(dict.fromkeys(found.code for found in errors))
-        promises = f"{len(broken)} of {len(verdicts)} promises are broken; " if broken else ""
+        are = "is" if len(broken) == 1 else "are"
+        promises = f"{len(broken)} of {len(verdicts)} promises {are} broken; " if broken else ""
         return f"{head}{promises}{'errors' if promises else 'Errors'}: {codes or 'none'}."
     if incomplete:
         return f"{head}No fault found in {states} states, but the search ended at {incomplete[0].explored.bound}."

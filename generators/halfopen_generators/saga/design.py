@@ -221,7 +221,7 @@ def _attempts(step: Step, kind: Kind, style: Style) -> tuple[int | None, str]:
     if style == "choreography":
         return None, "A participant handles an event until it has committed."
     if kind == "retriable":
-        return None, "Behind the pivot there is no way back: it is asked until it succeeds."
+        return None, "It is retriable: nothing undoes it, so it is asked until it succeeds."
     if kind == "pivot" and step.compensation is None:
         return None, (
             "Nothing undoes the pivot, so an unknown outcome can't be given up on: it is asked again, with the "

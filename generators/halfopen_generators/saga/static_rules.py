@@ -98,18 +98,24 @@ def retriable_steps(design: SagaDesign) -> Iterator[Finding]:
         if step.can_be_refused:
             yield finding(
                 "SAG03",
-                f"{step.name} comes behind the pivot and may be refused: then the saga can go neither on nor back.",
+                f"{step.name} {_why_retriable(design, step)} and may be refused: then the saga can go neither on nor "
+                "back.",
                 f"Check what {step.action} may refuse before the pivot, and let {step.name} only carry it out.",
                 at("steps", step.spec_index, "can_be_refused"),
             )
         if step.retry.attempts is not None and design.orchestrated:
             yield finding(
                 "SAG03",
-                f"{step.name} comes behind the pivot and is given up after {step.retry.attempts} attempts: then the "
-                "saga can go neither on nor back.",
-                "Leave out `retry.attempts`: behind the pivot a step is repeated until it succeeds.",
+                f"{step.name} {_why_retriable(design, step)} and is given up after {step.retry.attempts} attempts: "
+                "then the saga can go neither on nor back.",
+                "Leave out `retry.attempts`: a retriable step is repeated until it succeeds.",
                 at("steps", step.spec_index, "retry", "attempts"),
             )
+
+
+def _why_retriable(design: SagaDesign, step: StepPlan) -> str:
+    behind = design.pivot is not None and design.pivot.name in design.ancestors[step.name]
+    return "comes behind the pivot" if behind else "is retriable"
 
 
 def refusable_compensation(design: SagaDesign) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.protocol.choreography import Choreography, ChoreographyModel
 from halfopen_generators.saga.protocol.isolation import Instances, Resources
 from halfopen_generators.saga.protocol.orchestration import Run
-from halfopen_generators.saga.protocol.promises import ISOLATION_PROMISES, PROMISES, Breach
+from halfopen_generators.saga.protocol.promises import ISOLATION_PROMISES, NO_WAY_BACK, PROMISES, Breach
 from halfopen_generators.saga.protocol.replay import replay
 from halfopen_generators.saga.protocol.retell import Event, Narrator, Told, events_of
 from halfopen_generators.saga.spec import Guarantee
@@ -158,6 +158,10 @@ class _Verifier:
                 step = self.design.by_name.get(command.subject)
                 if kind == "abandon" and command.kind == "refuse" and step and step.kind == "retriable":
                     return command.subject, code
+        for step in self.design.steps:
+            # Refused where another run has written, and asked again for ever, since it has to go through.
+            if step.kind == "retriable" and "reread-value" in step.countermeasures.values():
+                return step.name, "SAG03"
         last = happened[-1].subject if happened else self.design.steps[0].name
         return last, "SAG09"
 
@@ -172,6 +176,8 @@ class _Verifier:
         return Break(breach, events, narrator.tell(events, self._closing(breach, events)), replayed)
 
     def _closing(self, breach: Breach, events: tuple[Event, ...]) -> str:
+        if breach.promise == NO_WAY_BACK and self.design.orchestrated and self.design.pivot is not None:
+            return f"The run turns back, although its pivot {self.design.pivot.action} is done and stays."
         if events and events[-1].command.breaks:
             return ""
         step = self.design.by_name[breach.step]
