@@ -173,14 +173,6 @@ def test_the_knowledge_is_searched_and_its_entries_are_read(installed: Claude) -
     assert json.loads(law)["contents"][0]["text"].startswith("# Law 7: Idempotency Is a Requirement")
 
 
-def test_an_entry_is_mentioned_by_its_address(installed: Claude) -> None:
-    with scripted_api(model()) as api:
-        (asked, *_) = ask(
-            installed, api, "what says @plugin:halfopen:halfopen:halfopen://laws/idempotency of our queue"
-        )
-    assert "Messages can be delivered twice (at-least-once delivery)" in json.dumps(asked["messages"])
-
-
 def test_the_engineer_is_an_agent(installed: Claude) -> None:
     with scripted_api(model()) as api:
         done = installed.run(
