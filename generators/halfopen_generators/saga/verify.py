@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from halfopen.checkers.commands import Layout
 from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Model, Path, Result, explore
 from halfopen.checkers.reduced import explore_reduced
 from halfopen.progress import Progress
@@ -20,6 +19,7 @@ from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.protocol.promises import ISOLATION_PROMISES, NO_WAY_BACK, PROMISES, Breach
 from halfopen_generators.saga.protocol.replay import replay
 from halfopen_generators.saga.protocol.retell import Event, Narrator, Told, events_of
+from halfopen_generators.saga.protocol.shortest import shortest_runs
 from halfopen_generators.saga.spec import Guarantee
 
 # So many states of one run are explored one and all; that takes a fifth of a second.
@@ -49,6 +49,15 @@ class Verification:
     instances: int
 
 
+@dataclass(frozen=True)
+class _Run:
+    """A run that breaks something, and the protocol whose states it goes through."""
+
+    path: Path[Any, Any]
+    protocol: Run | Choreography
+    within_bounds: bool
+
+
 def verify(design: SagaDesign, options: SagaOptions, progress: Progress) -> Verification:
     """Explore the whole protocol with the faults of the spec."""
     return _Verifier(design, options, progress).run()
@@ -68,17 +77,29 @@ class _Verifier:
         budget = Budget(self.options.max_states, self.options.max_seconds)
         result = self._explored(budget)
         shortest = self._shortest(result, budget)
-        found = [(self._breach(label, path), path) for label, path in shortest.items()]
-        breaks, needed = [], {}
-        for breach, path in sorted(found, key=lambda pair: (len(pair[1].actions), pair[0].label)):
-            service = self.design.by_name[breach.step].service
-            if breach.want is not None and self._kept(breach.label):
-                if (service, breach.want) not in needed:
-                    needed[service, breach.want] = self._break(breach, path, retell_exactly=False)
-            else:
-                breaks.append(self._break(breach, path, retell_exactly=True))
+        kept = {label: _Run(path, self.protocol, self.options.exact) for label, path in shortest.items()}
+        broken = {label: kept.pop(label) for label in shortest if not self._kept(label)}
+        needed: dict[tuple[str, Guarantee], Break] = {}
+        for found in self._breaks(kept):
+            breach = found.breach
+            if breach.want is not None:
+                needed.setdefault((self.design.by_name[breach.step].service, breach.want), found)
+        breaks = self._breaks(self._within_bounds(broken))
         verdicts = tuple(self._verdicts(result, breaks))
         return Verification(tuple(breaks), needed, verdicts, result.bound is None, self.instances)
+
+    def _within_bounds(self, broken: Mapping[str, _Run]) -> Mapping[str, _Run]:
+        """The same faults by runs that the bounds of `faults` allow, where there are such runs."""
+        if not broken:
+            return broken
+        nearest = shortest_runs(self._exact, broken)
+        found = {}
+        for label, run in broken.items():
+            path = nearest.get(label)
+            if path is None and not run.within_bounds:
+                path = replay(run.path, self._exact)
+            found[label] = run if path is None else _Run(path, self._exact_protocol, within_bounds=True)
+        return found
 
     def _explored(self, budget: Budget) -> Result[Any, Any]:
         """The whole graph while it is small, since its paths are the shortest; beyond that by what reduces it."""
@@ -121,29 +142,27 @@ class _Verifier:
         return Instances(protocol.model, self.instances, symmetry=ordered, partial_order=ordered and not exact)
 
     @cached_property
-    def _exact(self) -> Model[Any, Any]:
-        return self._model(self._protocol(exact=True), exact=True, ordered=False)
+    def _exact_protocol(self) -> Run | Choreography:
+        return self._protocol(exact=True)
 
     @cached_property
-    def _exact_layout(self) -> Layout:
-        model: Any = self._exact
-        found: Layout = model.run.layout if isinstance(model, Instances) else model.layout
-        return found
+    def _exact(self) -> Model[Any, Any]:
+        return self._model(self._exact_protocol, exact=True, ordered=False)
 
     # -- what was found ----------------------------------------------------------------------------------
 
-    def _breach(self, label: str, path: Path[Any, Any]) -> Breach:
+    def _breach(self, label: str, run: _Run) -> Breach:
         if label != EVERY_RUN_ENDS:
-            return self._of_its_step(self.protocol.breaches[label], path)
-        step, code = self._who_waits(events_of(path.actions, path.states))
+            return self._of_its_step(run.protocol.breaches[label], run)
+        step, code = self._who_waits(events_of(run.path.actions, run.path.states))
         return Breach(EVERY_RUN_ENDS, code, step)
 
-    def _of_its_step(self, breach: Breach, path: Path[Any, Any]) -> Breach:
+    def _of_its_step(self, breach: Breach, run: _Run) -> Breach:
         """A run that is over while effects say otherwise is the fault of the first step whose effect does."""
-        model = self.protocol.model
+        model = run.protocol.model
         if not isinstance(model, ChoreographyModel) or breach.label != model.half_done:
             return breach
-        last = path.states[-1]
+        last = run.path.states[-1]
         chunks = last if isinstance(last, tuple) else (last,)
         found = next((name for chunk in chunks if (name := model.out_of_line(chunk)) is not None), breach.step)
         return replace(breach, step=found)
@@ -165,15 +184,16 @@ class _Verifier:
         last = happened[-1].subject if happened else self.design.steps[0].name
         return last, "SAG09"
 
-    def _break(self, breach: Breach, path: Path[Any, Any], *, retell_exactly: bool) -> Break:
-        layout, replayed = self.protocol.model.layout, self.options.exact
-        if retell_exactly and not self.options.exact:
-            exact = replay(path, self._exact)
-            if exact is not None:
-                path, layout, replayed = exact, self._exact_layout, True
-        events = events_of(path.actions, path.states)
-        narrator = Narrator(self.design, layout, runs=self.instances)
-        return Break(breach, events, narrator.tell(events, self._closing(breach, events)), replayed)
+    def _breaks(self, runs: Mapping[str, _Run]) -> list[Break]:
+        """Told, the shortest run first."""
+        found = [(self._breach(label, run), run) for label, run in runs.items()]
+        found.sort(key=lambda pair: (len(pair[1].path.actions), pair[0].label))
+        return [self._break(breach, run) for breach, run in found]
+
+    def _break(self, breach: Breach, run: _Run) -> Break:
+        events = events_of(run.path.actions, run.path.states)
+        narrator = Narrator(self.design, run.protocol.model.layout, runs=self.instances)
+        return Break(breach, events, narrator.tell(events, self._closing(breach, events)), run.within_bounds)
 
     def _closing(self, breach: Breach, events: tuple[Event, ...]) -> str:
         if breach.promise == NO_WAY_BACK and self.design.orchestrated and self.design.pivot is not None:
