@@ -12,7 +12,6 @@ from halfopen.vocabulary import (
     Counterexample,
     Evidence,
     Finding,
-    Obligation,
     Outcome,
     Severity,
     Status,
@@ -21,8 +20,9 @@ from halfopen.vocabulary import (
 from halfopen_generators.saga import contracts
 from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
 from halfopen_generators.saga.counterexample import scenario
+from halfopen_generators.saga.obligations import obligations, smallest_set
 from halfopen_generators.saga.options import SagaOptions
-from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
+from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.promises import ALL_OR_COMPENSATED, Breach
 from halfopen_generators.saga.render import unsupported
 from halfopen_generators.saga.scenario import Meeting, Scenario
@@ -71,11 +71,16 @@ def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judge
     explored = tuple(_finding(design, broken, test) for broken, test in shown)
     told = (*_merged(static_findings(design), explored), *unsupported(design, options.target))
     findings = tuple(sorted(told, key=_gravest_first))
-    checks = (_exploration(design, options, verification), *unchecked(design), *contracts.checks(design))
+    checks = (
+        _exploration(design, options, verification),
+        *smallest_set(design, verification),
+        *unchecked(design),
+        *contracts.checks(design),
+    )
     return Judged(
         summary=_summary(design, findings, verification.verdicts),
         findings=findings,
-        obligations=tuple(_obligations(design, verification)),
+        obligations=tuple(obligations(design, verification)),
         checks=checks,
         verdicts=verification.verdicts,
         details=tuple(test for _, test in shown if test is not None),
@@ -159,36 +164,6 @@ def _place(step: StepPlan, breach: Breach) -> Evidence:
     if breach.resource is not None:
         return at("steps", step.spec_index, "writes")
     return at("steps", step.spec_index)
-
-
-def _obligations(design: SagaDesign, verification: Verification) -> Iterator[Obligation]:
-    for participant in design.participants.values():
-        for guarantee in GUARANTEES:
-            needed = verification.needed.get((participant.name, guarantee))
-            provision = participant.guarantees[guarantee]
-            if provision == "lacks" or (guarantee == "publishes_atomically" and design.orchestrated):
-                continue
-            if needed is None and (provision == "has" or not _takes_part(design, participant)):
-                continue
-            yield Obligation(
-                on=participant.name,
-                guarantee=guarantee,
-                provided_by="generated code" if provision == "generated" else f"{participant.name} itself",
-                needed=True if needed is not None else (False if verification.complete else None),
-                because=_because(needed, verification),
-            )
-
-
-def _takes_part(design: SagaDesign, participant: ParticipantPlan) -> bool:
-    return any(step.service == participant.name for step in design.steps)
-
-
-def _because(needed: Break | None, verification: Verification) -> str:
-    if needed is not None:
-        return f"Without it: {needed.told.sentences[-1]}"
-    if verification.complete:
-        return "No run that was explored goes wrong without it."
-    return "The search was not finished, so it is not known whether it is needed."
 
 
 def _exploration(design: SagaDesign, options: SagaOptions, verification: Verification) -> Check:

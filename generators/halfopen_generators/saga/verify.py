@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -47,6 +47,13 @@ class Verification:
     complete: bool
     # More than one run only where runs meet on a resource.
     instances: int
+    # The same with every guarantee kept that was missed; None where none was.
+    with_missing: Verification | None = None
+
+    @property
+    def mended(self) -> Verification:
+        """What is found once nobody lacks a guarantee that the saga needs."""
+        return self.with_missing or self
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,35 @@ class _Run:
 
 
 def verify(design: SagaDesign, options: SagaOptions, progress: Progress) -> Verification:
-    """Explore the whole protocol with the faults of the spec."""
-    return _Verifier(design, options, progress).run()
+    """Explore the whole protocol with the faults of the spec.
+
+    Where it breaks for want of guarantees it is explored again with these kept. That may show that more are needed:
+    what lies beyond a broken promise was not seen before.
+    """
+    found = again = _Verifier(design, options, progress).run()
+    while missing := {
+        (design.by_name[broken.breach.step].service, broken.breach.want)
+        for broken in again.breaks
+        if broken.breach.want
+    }:
+        design = _kept(design, missing)
+        again = _Verifier(design, options, progress).run()
+    return found if again is found else replace(found, with_missing=again)
+
+
+def _kept(design: SagaDesign, promised: Collection[tuple[str, Guarantee]]) -> SagaDesign:
+    """The design with these guarantees kept."""
+    participants = {
+        name: replace(
+            plan,
+            guarantees={
+                guarantee: "has" if (name, guarantee) in promised else provision
+                for guarantee, provision in plan.guarantees.items()
+            },
+        )
+        for name, plan in design.participants.items()
+    }
+    return replace(design, participants=participants)
 
 
 class _Verifier:
