@@ -85,7 +85,8 @@ def test_what_needs_more_faults_than_the_spec_allows_is_labelled_so() -> None:
     (found,) = unbounded.findings
     assert found.counterexample is not None
     assert (found.severity, found.counterexample.replayed) == ("warning", False)
-    assert "Not reproduced within the bounds" in found.message
+    assert "This takes more faults than `faults` allows" in found.message
+    assert (unbounded.outcome, "more faults than these would break some: SAG06" in unbounded.summary) == ("warn", True)
     assert exact.outcome == "pass"
 
 

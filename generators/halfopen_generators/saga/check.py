@@ -15,7 +15,6 @@ from halfopen.vocabulary import (
     Outcome,
     Severity,
     Status,
-    Verdict,
 )
 from halfopen_generators.saga import contracts
 from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
@@ -67,18 +66,20 @@ FIXES = {
 def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judged:
     """Everything that can say no to the design, asked."""
     verification = verify(design, options, progress)
-    shown = [(broken, scenario(design, broken)) for broken in _one_of_each(verification.breaks)]
-    explored = tuple(_finding(design, broken, test) for broken, test in shown)
+    shown = [
+        (broken, scenario(design, broken)) for broken in _one_of_each((*verification.breaks, *verification.beyond))
+    ]
+    explored = tuple(_finding(design, broken, test, ruled_out=broken in verification.beyond) for broken, test in shown)
     told = (*_merged(static_findings(design), explored), *unsupported(design, options.target))
     findings = tuple(sorted(told, key=_gravest_first))
     checks = (
-        _exploration(design, options, verification),
+        _exploration(design, verification),
         *smallest_set(design, verification),
         *unchecked(design),
         *contracts.checks(design),
     )
     return Judged(
-        summary=_summary(design, findings, verification.verdicts),
+        summary=_summary(design, findings, verification),
         findings=findings,
         obligations=tuple(obligations(design, verification)),
         checks=checks,
@@ -118,7 +119,7 @@ def _same(known: Finding, other: Finding, step: str) -> bool:
     return known.code == other.code and other.evidence[0].path.split(".")[0] == step and known.code != "SAG12"
 
 
-def _finding(design: SagaDesign, broken: Break, test: Test | None) -> Finding:
+def _finding(design: SagaDesign, broken: Break, test: Test | None, *, ruled_out: bool) -> Finding:
     breach, step = broken.breach, design.by_name[broken.breach.step]
     told = Counterexample(
         sentences=broken.told.sentences,
@@ -135,9 +136,13 @@ def _finding(design: SagaDesign, broken: Break, test: Test | None) -> Finding:
         "locks": " and ".join(_locks(design)),
     }
     message = f"Broken: {breach.promise}. {broken.told.sentences[-1]}"
-    if not broken.replayed:
-        message += " (Not reproduced within the bounds of `faults`; it needs more faults than they allow.)"
-    severity = Severity.ERROR if broken.replayed else Severity.WARNING
+    if ruled_out:
+        message += (
+            " (This takes more faults than `faults` allows: within its bounds every run was explored, and none does.)"
+        )
+    elif not broken.replayed:
+        message += " (Found with any number of faults; whether the bounds of `faults` rule it out is not known.)"
+    severity = Severity.WARNING if ruled_out else Severity.ERROR
     found = finding(breach.code, message, _fix(design, breach).format(**words), _place(step, breach), severity=severity)
     return found.model_copy(update={"counterexample": told})
 
@@ -166,25 +171,32 @@ def _place(step: StepPlan, breach: Breach) -> Evidence:
     return at("steps", step.spec_index)
 
 
-def _exploration(design: SagaDesign, options: SagaOptions, verification: Verification) -> Check:
+def _exploration(design: SagaDesign, verification: Verification) -> Check:
     explored = verification.verdicts[0].explored
     broken = any(verdict.outcome is Outcome.VIOLATED for verdict in verification.verdicts)
-    network = "within the bounds of `faults`" if options.exact else "over a network without bounds"
+    network = "within the bounds of `faults`" if verification.bounded else "over a network without bounds"
     runs = {1: "one run", 2: "two runs at once", 3: "three runs at once"}[verification.instances]
     detail = f"{runs} {network}: {explored.states} states, {explored.transitions} transitions, depth {explored.depth}"
     if design.instances > verification.instances:
         detail += "; the runs share no resource that one of them writes, so what holds of one holds of all"
+    if verification.beyond:
+        detail += f"; more faults than `faults` allows would break {_codes(verification.beyond)}"
     if not verification.complete:
         detail += f"; ended early at {explored.bound}, so nothing is said of what lies beyond"
     status = Status.FAILED if broken else Status.PASSED if verification.complete else Status.SKIPPED
     return Check(name="state exploration", tool="halfopen", version=version("halfopen"), status=status, detail=detail)
 
 
+def _codes(breaks: Iterable[Break]) -> str:
+    return ", ".join(sorted({broken.breach.code for broken in breaks}))
+
+
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _summary(design: SagaDesign, findings: Iterable[Finding], verdicts: tuple[Verdict, ...]) -> str:
+def _summary(design: SagaDesign, findings: Iterable[Finding], verification: Verification) -> str:
+    verdicts = verification.verdicts
     errors = [found for found in findings if found.severity is Severity.ERROR]
     broken = [verdict for verdict in verdicts if verdict.outcome is Outcome.VIOLATED]
     incomplete = [verdict for verdict in verdicts if verdict.outcome is Outcome.INCOMPLETE]
@@ -197,4 +209,9 @@ def _summary(design: SagaDesign, findings: Iterable[Finding], verdicts: tuple[Ve
         return f"{head}{promises}{'errors' if promises else 'Errors'}: {codes or 'none'}."
     if incomplete:
         return f"{head}No fault found in {states} states, but the search ended at {incomplete[0].explored.bound}."
+    if verification.beyond:
+        return (
+            f"{head}All {len(verdicts)} promises hold in all {states} states within the bounds of `faults`; more "
+            f"faults than these would break some: {_codes(verification.beyond)}."
+        )
     return f"{head}All {len(verdicts)} promises hold in all {states} states that can be reached."

@@ -82,6 +82,6 @@ def _asked(design: SagaDesign, participant: ParticipantPlan, guarantee: Guarante
 
 def _unseen(verification: Verification) -> str:
     """Why more guarantees may be needed than were found to be; empty if that can't be."""
-    if verification.breaks:
+    if verification.breaks or verification.beyond:
         return "Nothing is explored beyond a broken promise, so it is not known whether it is needed."
     return "" if verification.complete else "The search was not finished, so it is not known whether it is needed."

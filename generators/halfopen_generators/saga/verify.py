@@ -24,6 +24,8 @@ from halfopen_generators.saga.spec import Guarantee
 
 # So many states of one run are explored one and all; that takes a fifth of a second.
 WHOLE = 20_000
+# So many within the bounds of `faults`, to rule out what no such run was found for; that takes some seconds.
+MOST_WITHIN_BOUNDS = 200_000
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Break:
     events: tuple[Event, ...]
     told: Told
     replayed: bool
+    # What the explorer calls it.
+    label: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,9 @@ class Verification:
     complete: bool
     # More than one run only where runs meet on a resource.
     instances: int
+    # Whether that is so within the bounds of `faults`, and what only more faults than these would break.
+    bounded: bool
+    beyond: tuple[Break, ...] = ()
     # The same with every guarantee kept that was missed; None where none was.
     with_missing: Verification | None = None
 
@@ -71,15 +78,40 @@ def verify(design: SagaDesign, options: SagaOptions, progress: Progress) -> Veri
     Where it breaks for want of guarantees it is explored again with these kept. That may show that more are needed:
     what lies beyond a broken promise was not seen before.
     """
-    found = again = _Verifier(design, options, progress).run()
+    found = again = _within_its_faults(design, options, progress)
     while missing := {
         (design.by_name[broken.breach.step].service, broken.breach.want)
         for broken in again.breaks
         if broken.breach.want
     }:
         design = _kept(design, missing)
-        again = _Verifier(design, options, progress).run()
+        again = _within_its_faults(design, options, progress)
     return found if again is found else replace(found, with_missing=again)
+
+
+def _within_its_faults(design: SagaDesign, options: SagaOptions, progress: Progress) -> Verification:
+    """What the spec's own faults can break.
+
+    A fault that takes any number of lost, doubled or late messages is none of a spec that rules them out. Where no run
+    within the bounds shows it, all runs within them are explored; what none of these shows is told apart.
+    """
+    found = _Verifier(design, options, progress).run()
+    doubtful = {broken.label: broken for broken in found.breaks if not broken.replayed}
+    if not doubtful:
+        return found
+    within = options.model_copy(update={"exact": True, "max_states": min(options.max_states, MOST_WITHIN_BOUNDS)})
+    bounded = _Verifier(design, within, progress).run()
+    if not bounded.complete:
+        return found
+    happens = {broken.label: broken for broken in bounded.breaks}
+    beyond = tuple(broken for label, broken in doubtful.items() if label not in happens)
+    breaks = [broken for broken in found.breaks if broken.replayed]
+    breaks += [happens[label] for label in doubtful if label in happens]
+    if not breaks:
+        # Who needs what is asked of any number of faults, here as everywhere.
+        return replace(bounded, beyond=beyond, needed=found.needed)
+    verdicts = tuple(_verdicts(found.verdicts[0].explored, breaks, found.instances))
+    return replace(found, breaks=tuple(breaks), verdicts=verdicts, beyond=beyond)
 
 
 def _kept(design: SagaDesign, promised: Collection[tuple[str, Guarantee]]) -> SagaDesign:
@@ -119,8 +151,10 @@ class _Verifier:
             if breach.want is not None:
                 needed.setdefault((self.design.by_name[breach.step].service, breach.want), found)
         breaks = self._breaks(self._within_bounds(broken))
-        verdicts = tuple(self._verdicts(result, breaks))
-        return Verification(tuple(breaks), needed, verdicts, result.bound is None, self.instances)
+        verdicts = tuple(_verdicts(result.explored, breaks, self.instances))
+        return Verification(
+            tuple(breaks), needed, verdicts, result.bound is None, self.instances, bounded=self.options.exact
+        )
 
     def _within_bounds(self, broken: Mapping[str, _Run]) -> Mapping[str, _Run]:
         """The same faults by runs that the bounds of `faults` allow, where there are such runs."""
@@ -220,14 +254,15 @@ class _Verifier:
 
     def _breaks(self, runs: Mapping[str, _Run]) -> list[Break]:
         """Told, the shortest run first."""
-        found = [(self._breach(label, run), run) for label, run in runs.items()]
-        found.sort(key=lambda pair: (len(pair[1].path.actions), pair[0].label))
-        return [self._break(breach, run) for breach, run in found]
+        found = [(label, self._breach(label, run), run) for label, run in runs.items()]
+        found.sort(key=lambda each: (len(each[2].path.actions), each[1].label))
+        return [self._break(label, breach, run) for label, breach, run in found]
 
-    def _break(self, breach: Breach, run: _Run) -> Break:
+    def _break(self, label: str, breach: Breach, run: _Run) -> Break:
         events = events_of(run.path.actions, run.path.states)
         narrator = Narrator(self.design, run.protocol.model.layout, runs=self.instances)
-        return Break(breach, events, narrator.tell(events, self._closing(breach, events)), run.within_bounds)
+        told = narrator.tell(events, self._closing(breach, events))
+        return Break(breach, events, told, run.within_bounds, label)
 
     def _closing(self, breach: Breach, events: tuple[Event, ...]) -> str:
         if breach.promise == NO_WAY_BACK and self.design.orchestrated and self.design.pivot is not None:
@@ -243,17 +278,17 @@ class _Verifier:
             return f"Nobody has anything left to do, and the run has not ended: it stands at {step.name}."
         return f"From here no end can be reached: the run stands at {step.name} for ever."
 
-    def _verdicts(self, result: Result[Any, Any], breaks: list[Break]) -> Iterator[Verdict]:
-        """One per promise. What lies beyond a broken promise was not explored, so nothing is said to hold there."""
-        explored = result.explored
-        beyond: Explored = explored
-        if breaks and explored.bound is None:
-            beyond = explored.model_copy(update={"bound": "nothing is explored beyond a broken promise"})
-        promises = PROMISES if self.instances == 1 else (*PROMISES, *ISOLATION_PROMISES)
-        for promise in promises:
-            first = next((found for found in breaks if found.breach.promise == promise), None)
-            if first is not None:
-                yield Verdict(property=promise, outcome=Outcome.VIOLATED, path=first.told.sentences, explored=explored)
-            else:
-                outcome = Outcome.HOLDS if beyond.bound is None else Outcome.INCOMPLETE
-                yield Verdict(property=promise, outcome=outcome, explored=beyond)
+
+def _verdicts(explored: Explored, breaks: Collection[Break], instances: int) -> Iterator[Verdict]:
+    """One per promise. What lies beyond a broken promise was not explored, so nothing is said to hold there."""
+    beyond = explored
+    if breaks and explored.bound is None:
+        beyond = explored.model_copy(update={"bound": "nothing is explored beyond a broken promise"})
+    promises = PROMISES if instances == 1 else (*PROMISES, *ISOLATION_PROMISES)
+    for promise in promises:
+        first = next((found for found in breaks if found.breach.promise == promise), None)
+        if first is not None:
+            yield Verdict(property=promise, outcome=Outcome.VIOLATED, path=first.told.sentences, explored=explored)
+        else:
+            outcome = Outcome.HOLDS if beyond.bound is None else Outcome.INCOMPLETE
+            yield Verdict(property=promise, outcome=outcome, explored=beyond)
