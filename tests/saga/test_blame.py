@@ -60,12 +60,14 @@ CASES = {
         changed(BESIDE, "p", after=["a"]),
     ),
     "retriable that is refused for ever": (
-        REREAD, 2, "SAG03", "steps[2]", "stands at write for ever", "`reread-value`",
+        REREAD, 2, "SAG03", "steps[2]", "stands at write for ever, since another run changes stock",
+        "`countermeasures: {stock: semantic-lock}` at look and write.",
         changed(changed(REREAD, "write", countermeasures={"stock": "semantic-lock"}), "look",
                 countermeasures={"stock": "semantic-lock"}),
     ),
     "locks taken crosswise": (
-        LOCKS, 2, "SAG09", "steps[2]", "stands at r2 for ever", "locks on x and y",
+        LOCKS, 2, "SAG09", "steps[2]", "run A holds the lock on x and waits at r2 for the one on y",
+        "Take the locks in one order in every run: x, then y. Let r2 come after r1 (`after`)",
         changed(LOCKS, "r2", after="r1"),
     ),
 }  # fmt: skip
@@ -82,3 +84,77 @@ def test_the_fault_is_named_and_the_fix_mends_it(
     assert told in finding.counterexample.sentences[-1]
     assert fix in finding.fix
     assert errors(report(mended, instances)) == []
+
+
+def told(finding: Finding) -> tuple[str, ...]:
+    assert finding.counterexample is not None
+    return finding.counterexample.sentences
+
+
+def test_three_runs_in_a_circle_of_locks_are_told_one_by_one() -> None:
+    third = {"name": "r3", "service": "inx", "action": "R3", "kind": "retriable", "after": "charge", "writes": "z",
+             "countermeasures": {"z": "semantic-lock"}}  # fmt: skip
+    (found,) = errors(report([*LOCKS, third], 3))
+    assert found.code == "SAG09"
+    assert "holds the lock on" in told(found)[-1]
+    assert told(found)[:3] == tuple(f"Run {run} starts: the orchestrator sends Charge to pay." for run in "ABC")
+
+
+def test_locks_and_reread_values_are_blamed_for_no_fault_of_others() -> None:
+    refused = changed(LOCKS, "r2", after="r1", can_be_refused=True)
+    assert {finding.code for finding in errors(report(refused, 2))} == {"SAG03"}
+    undone = {
+        "name": "note",
+        "service": "log",
+        "action": "Note",
+        "compensation": {"action": "Erase", "can_be_refused": True},
+    }
+    (found,) = errors(report([undone, *changed(REREAD, "look", after=["note"])], 2))
+    assert (found.code, found.evidence[0].path) == ("SAG13", "steps[0].compensation.can_be_refused")
+    assert told(found)[-1].endswith("the run stands at note for ever, since Erase was refused.")
+
+
+def choreographed(steps: list[dict[str, Any]], ends: dict[str, str], **more: Any) -> Report:
+    spec = {"saga": "x", "style": "choreography", "deadline": "1m", "steps": steps, "ends": ends, **more}
+    return run(capability("saga"), Source(spec), SagaOptions(), Silent())
+
+
+CREATE: dict[str, Any] = {
+    "name": "create", "service": "orders", "action": "Create", "consumes": "Requested", "emits": "Created",
+    "compensation": {"action": "Fail", "consumes": ["PaymentFailed"], "emits": "Failed"},
+}  # fmt: skip
+PAY: dict[str, Any] = {
+    "name": "pay", "service": "payment", "action": "Pay", "consumes": "Created", "emits": "Paid",
+    "emits_on_refusal": "PaymentFailed", "can_be_refused": True, "kind": "pivot",
+}  # fmt: skip
+
+
+def test_a_run_that_ends_without_a_step_is_the_fault_of_what_the_step_waits_for() -> None:
+    ends = {"Paid": "committed", "Failed": "cancelled"}
+    (found,) = errors(choreographed([CREATE, PAY], ends, trigger="Created"))
+    assert (found.code, found.evidence[0].path) == ("SAG19", "steps[0].consumes")
+    assert told(found)[-1] == (
+        "Nobody has anything left to do. By its events the run has ended committed (Paid), but Create never happened: "
+        "orders waits for Requested."
+    )
+    assert errors(choreographed([CREATE, PAY], ends, trigger="Requested")) == []
+
+
+def test_a_step_that_waits_for_what_no_run_publishes_together_is_left_out() -> None:
+    both = {"name": "note", "service": "notes", "action": "Note", "consumes": ["Paid", "Failed"], "emits": "Noted",
+            "kind": "retriable"}  # fmt: skip
+    ends = {"Paid": "committed", "Failed": "cancelled"}
+    found = {finding.code: finding for finding in errors(choreographed([CREATE, PAY, both], ends, trigger="Requested"))}
+    assert told(found["SAG09"])[-1].endswith("ended committed (Paid), but Note never happened: notes waits for Failed.")
+    assert found["SAG09"].fix.startswith("Let note wait for events that every run publishes which ends committed")
+    mended = changed([CREATE, PAY, both], "note", consumes=["Paid"])
+    ends = {"Noted": "committed", "Failed": "cancelled"}
+    assert errors(choreographed(mended, ends, trigger="Requested")) == []
+
+
+def test_an_event_that_nobody_publishes_is_blamed_for_a_run_that_waits() -> None:
+    lost = changed([CREATE, PAY], "pay", consumes="Craeted")
+    found = errors(choreographed(lost, {"Paid": "committed", "Failed": "cancelled"}, trigger="Requested"))
+    stuck = next(finding for finding in found if finding.counterexample)
+    assert (stuck.code, stuck.evidence[0].path) == ("SAG19", "steps[1].consumes")
+    assert told(stuck)[-1].endswith("the run stands at pay for ever, since nobody publishes Craeted.")

@@ -31,15 +31,16 @@ from halfopen_generators.saga.verify import Break, Verification, verify
 
 Test = Scenario | Meeting | ChoreographyScenario
 
-# What to do about a broken promise, by code, and by promise where one code breaks two.
-# {service}, {action}, {compensation} and {resource} are the step's.
+# What to do about a broken promise, by code, and by fault or promise where one code has several.
+# {service}, {action}, {compensation} and {resource} are the step's; what else there is comes with the fault.
 FIXES = {
     "SAG01": "Give {step} a compensation, or move it behind the pivot.",
     "SAG02": "Let the pivot come after {step} (`after`), or make {step} retriable.",
     f"SAG02 {ALL_OR_COMPENSATED}": "Let {step}, the pivot, come after every step that may still turn the run back "
     "(`after`).",
-    "SAG03": "A retriable step has to go through: leave out at {step} what may refuse it (`can_be_refused`, "
-    "`reread-value`) and `retry.attempts`.",
+    "SAG03": "{step} has to go through: leave out what may refuse it (`can_be_refused`), and `retry.attempts`.",
+    "SAG03 reread": "Have runs wait for each other instead, since {step} has to go through and `reread-value` refuses "
+    "it: `countermeasures: {{{what}: semantic-lock}}` at {touching}.",
     "SAG04": "Have {service} remember the keys of requests (`deduplicates`), or make {compensation} idempotent.",
     "SAG05": "Give {step} a compensation for the outcome that nobody knows, or leave out `retry.attempts`, so that it "
     "is asked again until it answers.",
@@ -48,8 +49,10 @@ FIXES = {
     "SAG07": "Have {service} remember the keys of requests and give the first answer again (`deduplicates`).",
     "SAG08": "Let {compensation} wait until what came after {step} is undone: consume the event that says so.",
     "SAG09": "Give every way out of {step} a way on: a reply, a timeout or an event that somebody consumes.",
-    "SAG09 locks": "Each run can hold one of the locks on {locks} and wait for the other: have every run take them in "
-    "the same order (`after`).",
+    "SAG09 locks": "Take the locks in one order in every run: {locks}. Let {then} come after {first} (`after`), so "
+    "that a run holds the one before it asks for the other.",
+    f"SAG09 {ALL_OR_COMPENSATED}": "Let {step} wait for events that every run publishes which ends committed, and end "
+    "the run on an event that comes behind it.",
     "SAG10": "Have {service} write its event in the transaction that changes its state (`publishes_atomically`: an "
     "outbox).",
     "SAG11": "Let every step whose effect stands compensate on the event that says {step} failed.",
@@ -58,6 +61,7 @@ FIXES = {
     "SAG12": "Keep the runs apart on {resource}: `countermeasures: {{{resource}: semantic-lock}}` at every step that "
     "touches it, or another countermeasure that fits.",
     "SAG13": "Make {compensation} one that can't be refused.",
+    "SAG19": "Let {step} wait for an event that somebody publishes.",
     "SAG18": "Have {service} answer a compensation of what never ran, and change nothing "
     "(`accepts_empty_compensation`).",
 }
@@ -133,7 +137,7 @@ def _finding(design: SagaDesign, broken: Break, test: Test | None, *, ruled_out:
         "action": step.action,
         "compensation": step.compensation.action if step.compensation else "its compensation",
         "resource": breach.resource or "",
-        "locks": " and ".join(_locks(design)),
+        **broken.words,
     }
     message = f"Broken: {breach.promise}. {broken.told.sentences[-1]}"
     if ruled_out:
@@ -143,24 +147,13 @@ def _finding(design: SagaDesign, broken: Break, test: Test | None, *, ruled_out:
     elif not broken.replayed:
         message += " (Found with any number of faults; whether the bounds of `faults` rule it out is not known.)"
     severity = Severity.WARNING if ruled_out else Severity.ERROR
-    found = finding(breach.code, message, _fix(design, breach).format(**words), _place(step, breach), severity=severity)
+    found = finding(breach.code, message, _fix(broken).format(**words), _place(step, breach), severity=severity)
     return found.model_copy(update={"counterexample": told})
 
 
-def _fix(design: SagaDesign, breach: Breach) -> str:
-    if breach.code == "SAG09" and design.instances > 1 and len(_locks(design)) > 1:
-        return FIXES["SAG09 locks"]
-    return FIXES.get(f"{breach.code} {breach.promise}", FIXES[breach.code])
-
-
-def _locks(design: SagaDesign) -> list[str]:
-    locks = (
-        resource
-        for step in design.steps
-        for resource, measure in step.countermeasures.items()
-        if measure == "semantic-lock"
-    )
-    return list(dict.fromkeys(locks))
+def _fix(broken: Break) -> str:
+    breach = broken.breach
+    return FIXES.get(f"{breach.code} {broken.fault or breach.promise}", FIXES[breach.code])
 
 
 def _place(step: StepPlan, breach: Breach) -> Evidence:

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Model, Path, Result, explore
+from halfopen.checkers.explore import Budget, Model, Path, Result, explore
 from halfopen.checkers.reduced import explore_reduced
 from halfopen.progress import Progress
 from halfopen.vocabulary import Explored, Outcome, Verdict
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.protocol.choreography import Choreography, ChoreographyModel
+from halfopen_generators.saga.protocol.blame import RunEnd
+from halfopen_generators.saga.protocol.choreography import Choreography
 from halfopen_generators.saga.protocol.isolation import Instances, Resources
 from halfopen_generators.saga.protocol.orchestration import Run
-from halfopen_generators.saga.protocol.promises import ISOLATION_PROMISES, NO_WAY_BACK, PROMISES, Breach
+from halfopen_generators.saga.protocol.promises import ISOLATION_PROMISES, PROMISES, Breach
 from halfopen_generators.saga.protocol.replay import replay
 from halfopen_generators.saga.protocol.retell import Event, Narrator, Told, events_of
 from halfopen_generators.saga.protocol.shortest import shortest_runs
@@ -38,6 +39,9 @@ class Break:
     replayed: bool
     # What the explorer calls it.
     label: str
+    # Where a code has several faults, which one it is; and the words that a fix for it needs.
+    fault: str
+    words: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -219,64 +223,19 @@ class _Verifier:
 
     # -- what was found ----------------------------------------------------------------------------------
 
-    def _breach(self, label: str, run: _Run) -> Breach:
-        if label != EVERY_RUN_ENDS:
-            return self._of_its_step(run.protocol.breaches[label], run)
-        step, code = self._who_waits(events_of(run.path.actions, run.path.states))
-        return Breach(EVERY_RUN_ENDS, code, step)
-
-    def _of_its_step(self, breach: Breach, run: _Run) -> Breach:
-        """A run that is over while effects say otherwise is the fault of the first step whose effect does."""
-        model = run.protocol.model
-        if not isinstance(model, ChoreographyModel) or breach.label != model.half_done:
-            return breach
-        last = run.path.states[-1]
-        chunks = last if isinstance(last, tuple) else (last,)
-        found = next((name for chunk in chunks if (name := model.out_of_line(chunk)) is not None), breach.step)
-        return replace(breach, step=found)
-
-    def _who_waits(self, events: tuple[Event, ...]) -> tuple[str, str]:
-        """The step at which a stuck run stands, and the code of the fault."""
-        happened = [event.command for event in events]
-        for kind, code in (("decline-undo", "SAG13"), ("abandon", "SAG03"), ("refuse", "SAG11")):
-            for command in happened:
-                if command.kind == kind and (kind != "refuse" or not self.design.orchestrated):
-                    return command.subject, code
-                step = self.design.by_name.get(command.subject)
-                if kind == "abandon" and command.kind == "refuse" and step and step.kind == "retriable":
-                    return command.subject, code
-        for step in self.design.steps:
-            # Refused where another run has written, and asked again for ever, since it has to go through.
-            if step.kind == "retriable" and "reread-value" in step.countermeasures.values():
-                return step.name, "SAG03"
-        last = happened[-1].subject if happened else self.design.steps[0].name
-        return last, "SAG09"
-
     def _breaks(self, runs: Mapping[str, _Run]) -> list[Break]:
         """Told, the shortest run first."""
-        found = [(label, self._breach(label, run), run) for label, run in runs.items()]
-        found.sort(key=lambda each: (len(each[2].path.actions), each[1].label))
-        return [self._break(label, breach, run) for label, breach, run in found]
+        found = [self._break(label, run) for label, run in runs.items()]
+        return sorted(found, key=lambda broken: (len(broken.events), broken.breach.label))
 
-    def _break(self, label: str, breach: Breach, run: _Run) -> Break:
+    def _break(self, label: str, run: _Run) -> Break:
         events = events_of(run.path.actions, run.path.states)
+        breach = run.protocol.breaches.get(label) or Breach(label, "SAG09", self.design.steps[0].name)
+        blame = RunEnd(self.design, run.protocol, run.path, events).blame(breach)
         narrator = Narrator(self.design, run.protocol.model.layout, runs=self.instances)
-        told = narrator.tell(events, self._closing(breach, events))
-        return Break(breach, events, told, run.within_bounds, label)
-
-    def _closing(self, breach: Breach, events: tuple[Event, ...]) -> str:
-        if breach.promise == NO_WAY_BACK and self.design.orchestrated and self.design.pivot is not None:
-            return f"The run turns back, although its pivot {self.design.pivot.action} is done and stays."
-        if events and events[-1].command.breaks:
-            return ""
-        step = self.design.by_name[breach.step]
-        if breach.promise != EVERY_RUN_ENDS:
-            return (
-                f"Nobody has anything left to do. By its events the run has ended, but {step.action} does not fit that."
-            )
-        if not self.design.orchestrated:
-            return f"Nobody has anything left to do, and the run has not ended: it stands at {step.name}."
-        return f"From here no end can be reached: the run stands at {step.name} for ever."
+        told = narrator.tell(events, blame.told)
+        breach = replace(breach, step=blame.step, code=blame.code)
+        return Break(breach, events, told, run.within_bounds, label, blame.fault, blame.words)
 
 
 def _verdicts(explored: Explored, breaks: Collection[Break], instances: int) -> Iterator[Verdict]:

@@ -73,14 +73,16 @@ class Narrator:
     # -- sentences ---------------------------------------------------------------------------------------
 
     def _opening(self, run: int) -> tuple[str, list[str]]:
-        who = self._whose(run)
+        named = self.runs > 1
         if not self.design.orchestrated:
             drawn = [f"Note over {_id(step.service)}: {self.design.trigger}" for step in self._first()]
-            return f"{who}{self.design.trigger} is published: a run starts.", drawn[:1]
+            starts = f"run {RUN_NAMES[run]}" if named else "a run"
+            return f"{self.design.trigger} is published: {starts} starts.", drawn[:1]
         first = [step for step in self.design.steps if not step.after]
         sent = " and ".join(f"{step.action} to {step.service}" for step in first)
         drawn = [f"{self._lead(run)}->>{_id(step.service)}: {step.action}" for step in first]
-        return f"{who}A run starts: the orchestrator sends {sent}.", drawn
+        starts = f"Run {RUN_NAMES[run]}" if named else "A run"
+        return f"{starts} starts: the orchestrator sends {sent}.", drawn
 
     def _first(self) -> list[StepPlan]:
         return [step for step in self.design.steps if not step.after]
