@@ -272,3 +272,15 @@ def test_mermaid_parses_every_diagram_whatever_a_step_is_called(style: str) -> N
     )
     for text in (diagrams.good_run(found), diagrams.failed_run(found)[1], diagrams.states(found)):
         assert "<svg" in mermaidx.render(text).svg()
+
+
+def test_a_step_that_is_asked_until_it_answers_is_not_said_never_to_get_through() -> None:
+    saga = designed(
+        "saga: x\nstyle: orchestration\nsteps:\n"
+        "  - {name: look, service: a, action: Look, compensation: Forget}\n"
+        "  - {name: tell, service: b, action: Tell, kind: retriable}\n"
+    )
+    told = {row[:2]: row[3] for row in pages.orchestrated_failures(saga).rows}
+    assert told["tell", "does not get through at first (tries time out)"] == "committed"
+    assert told["look", "never gets through (every try times out)"] == "cancelled"
+    assert ("tell", "never gets through (every try times out)") not in told

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from halfopen_generators.saga.durations import spell_duration
-from halfopen_generators.saga.failures import WORDS, FailureRow, failure_table
+from halfopen_generators.saga.failures import FailureRow, failure_table
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 
 _INDENT = "    "
@@ -28,7 +28,7 @@ def failed_run(design: SagaDesign) -> tuple[str, str]:
         title = f"{refusing.name} is refused" if refusing else "no step may be refused"
         return title, _text("sequenceDiagram", _choreographed_run(design, refusing))
     row = telling_failure(design)
-    return f"{row.step} {WORDS[row.failure]}", _text("sequenceDiagram", _failed_lines(design, row))
+    return f"{row.step} {row.words}", _text("sequenceDiagram", _failed_lines(design, row))
 
 
 def telling_failure(design: SagaDesign) -> FailureRow:

@@ -15,7 +15,7 @@ from halfopen_generators.saga.spec import Ending
 
 Failure = Literal["refused", "never-delivered", "answer-lost", "orchestrator-crash"]
 
-WORDS: dict[Failure, str] = {
+_WORDS: dict[Failure, str] = {
     "refused": "is refused",
     "never-delivered": "never gets through (every try times out)",
     "answer-lost": "runs, but no answer comes back in time",
@@ -39,6 +39,13 @@ class FailureRow:
     outcome: Ending
     what_happens: str
     stands_still: bool = False
+
+    @property
+    def words(self) -> str:
+        """The failure in words."""
+        if self.failure == "never-delivered" and self.outcome == "committed" and not self.stands_still:
+            return "does not get through at first (tries time out)"
+        return _WORDS[self.failure]
 
 
 def failure_table(design: SagaDesign) -> tuple[FailureRow, ...]:

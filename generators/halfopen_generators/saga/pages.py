@@ -11,7 +11,7 @@ from halfopen.vocabulary import Artifact, Check, Counterexample, Finding, Obliga
 from halfopen_generators.saga import diagrams
 from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
 from halfopen_generators.saga.durations import spell_duration
-from halfopen_generators.saga.failures import WORDS, failure_table
+from halfopen_generators.saga.failures import failure_table
 from halfopen_generators.saga.plan import RetryPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.spec import Countermeasure, Style
 
@@ -258,7 +258,7 @@ def _tries(retry: RetryPlan) -> str:
 def orchestrated_failures(design: SagaDesign) -> Table:
     """The failure table of an orchestrated saga."""
     rows = (
-        (row.step, WORDS[row.failure], row.what_happens, "never: it stands still" if row.stands_still else row.outcome)
+        (row.step, row.words, row.what_happens, "never: it stands still" if row.stands_still else row.outcome)
         for row in failure_table(design)
     )
     return _table(("When", "fails so", "this happens", "and the run ends"), rows)

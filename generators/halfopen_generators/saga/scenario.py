@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from halfopen_generators.saga.failures import WORDS, FailureRow, failure_table
+from halfopen_generators.saga.failures import FailureRow, failure_table
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.spec import Ending
 
@@ -102,7 +102,7 @@ def _scenario(design: SagaDesign, row: FailureRow) -> Scenario:
     everything = tuple(other.name for other in design.steps)
     return Scenario(
         name=f"{row.step}-{row.failure}",
-        title=f"{row.step} {WORDS[row.failure]}.",
+        title=f"{row.step} {row.words}.",
         deliveries=tuple(_deliveries(row, tries)),
         crash_after=row.step if row.failure == "orchestrator-crash" else None,
         outcome=row.outcome,
