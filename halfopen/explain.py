@@ -18,10 +18,9 @@ def explain(code: str) -> str:
     """The page on that code as Markdown; upper and lower case are the same.
 
     Raises:
-        BadInput: no rule bears the code; names the ones of its family, or all.
+        BadInput: no rule bears the code; names the codes that there are.
     """
     wanted, known = code.strip().upper(), codes()
     if wanted in known:
         return read_text(f"{_RULES}/{wanted}.md")
-    family = tuple(other for other in known if other[:3] == wanted[:3])
-    raise BadInput([Problem(f"no rule bears the code {code!r}.", file="code", value=wanted, legal=family or known)])
+    raise BadInput([Problem(f"no rule bears the code {code!r}.", file="code", value=wanted, legal=known)])
