@@ -52,7 +52,8 @@ def changed(steps: list[dict[str, Any]], name: str, **change: Any) -> list[dict[
 
 CASES = {
     "retriable before what can be refused": (
-        RETRIABLE_FIRST, 1, "SAG01", "steps[0]", "the effect of C at b stands", "Give a a compensation",
+        RETRIABLE_FIRST, 1, "SAG01", "steps[0]", "the effect of C at b stands",
+        "Give a a compensation and make it compensatable (`kind`), or let it come after every step that",
         changed(RETRIABLE_FIRST, "a", compensation="UndoC", kind="compensatable"),
     ),
     "compensatable beside the pivot": (
@@ -84,6 +85,100 @@ def test_the_fault_is_named_and_the_fix_mends_it(
     assert told in finding.counterexample.sentences[-1]
     assert fix in finding.fix
     assert errors(report(mended, instances)) == []
+
+
+PIVOT: dict[str, Any] = {"name": "p", "service": "s2", "action": "P", "kind": "pivot", "can_be_refused": True}
+A: dict[str, Any] = {"name": "a", "service": "s1", "action": "A", "compensation": "UA"}
+R: dict[str, Any] = {"name": "r", "service": "s3", "action": "R", "kind": "retriable"}
+GIVEN_UP_PIVOT = [A, PIVOT | {"retry": {"attempts": 2}}, R]
+BOTH_GIVEN_UP = changed(BESIDE, "p", retry={"attempts": 2})
+REFUSED_LAST = [A, R | {"can_be_refused": True}]
+FOR_GOOD: list[dict[str, Any]] = [{"name": "a", "service": "s1", "action": "A", "after": []}, PIVOT | {"after": ["a"]}]
+UNDONE_LAST = [PIVOT, A | {"can_be_refused": True, "kind": "compensatable"}]
+FIVE_TRIES = changed(RETRIABLE_FIRST, "a", retry={"attempts": 5})
+
+
+def without(steps: list[dict[str, Any]], name: str, *keys: str) -> list[dict[str, Any]]:
+    return [{k: v for k, v in step.items() if step["name"] != name or k not in keys} for step in steps]
+
+
+# The spec, the fault, what its fix says, and the spec with that carried out: one line for each way that a fix names.
+FIXED = [
+    (RETRIABLE_FIRST, "SAG01 steps[0]", "make it compensatable", changed(RETRIABLE_FIRST, "a", compensation="U",
+                                                                         kind="compensatable")),
+    (RETRIABLE_FIRST, "SAG01 steps[0]", "come after every step", changed(changed(RETRIABLE_FIRST, "a", after=["d"]),
+                                                                         "d", after=[])),
+    (FIVE_TRIES, "SAG03 steps[0].retry.attempts", "Leave out `retry.attempts`",
+     changed(RETRIABLE_FIRST, "a", compensation="U", kind="compensatable")),
+    (BESIDE, "SAG02 steps[0]", "Let p come after a (`after`)", changed(BESIDE, "p", after=["a"])),
+    (BESIDE, "SAG02 steps[0]", "make a retriable and leave out `can_be_refused`",
+     changed(without(BESIDE, "a", "compensation", "can_be_refused"), "a", kind="retriable", after=["p"])),
+    (BESIDE, "SAG02 steps[1]", "Let p, the pivot, come after every step", changed(BESIDE, "p", after=["a"])),
+    (BOTH_GIVEN_UP, "SAG02 steps[1]", "Let p, the pivot, come after every step",
+     without(changed(BESIDE, "p", after=["a"]), "p", "retry")),
+    (GIVEN_UP_PIVOT, "SAG05 steps[1]", "Leave out `retry.attempts` at p", without(GIVEN_UP_PIVOT, "p", "retry")),
+    (GIVEN_UP_PIVOT, "SAG05 steps[1]", "give it a compensation", changed(GIVEN_UP_PIVOT, "p", compensation="UP")),
+    (REFUSED_LAST, "SAG03 steps[1].can_be_refused", "in a step before it that can be undone what R may refuse",
+     changed(without(REFUSED_LAST, "r", "can_be_refused"), "a", can_be_refused=True)),
+    (FOR_GOOD, "SAG01 steps[0]", "Name what undoes a", changed(FOR_GOOD, "a", compensation="UA")),
+    (FOR_GOOD, "SAG01 steps[0]", "say `read_only: true`", changed(FOR_GOOD, "a", read_only=True)),
+    (FOR_GOOD, "SAG01 steps[0]", "behind the pivot (`after`), as `kind: retriable`",
+     changed(changed(FOR_GOOD, "a", kind="retriable", after=["p"]), "p", after=[])),
+    (UNDONE_LAST, "SAG02 steps[1]", "Let a come before p", list(reversed(UNDONE_LAST))),
+    (UNDONE_LAST, "SAG02 steps[1]", "make a retriable and leave out `can_be_refused`",
+     changed(without(UNDONE_LAST, "a", "compensation", "can_be_refused"), "a", kind="retriable")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("steps", "fault", "fix", "mended"), FIXED)
+def test_every_way_that_a_fix_names_makes_the_finding_go_away(
+    steps: list[dict[str, Any]], fault: str, fix: str, mended: list[dict[str, Any]]
+) -> None:
+    found = {f"{finding.code} {finding.evidence[0].path}": finding for finding in errors(report(steps, 1))}
+    assert fix in found[fault].fix
+    assert errors(report(mended, 1)) == []
+
+
+GUARANTEES = ("refuses_late_actions", "accepts_empty_compensation", "deduplicates")
+
+
+@pytest.mark.parametrize("has", [GUARANTEES[2:], GUARANTEES[1:], ()])
+def test_third_parties_that_guarantee_what_the_findings_ask_for_are_enough(has: tuple[str, ...]) -> None:
+    parties = ("cars", "hotels")
+    steps = [{"name": on, "service": on, "action": f"Book{on}", "compensation": f"Cancel{on}"} for on in parties]
+    spec: dict[str, Any] = {"saga": "trip", "style": "orchestration", "deadline": "5m", "steps": steps}
+    services = {on: {"external": True} | dict.fromkeys(has, True) for on in parties}
+    for _ in GUARANTEES:
+        found = errors(run(capability("saga"), Source(spec | {"services": services}), SagaOptions(), Silent()))
+        for finding in found:
+            _, on, guarantee = finding.evidence[0].path.split(".")
+            assert f"`{guarantee}`" in finding.fix or f"`{guarantee}:" in finding.fix
+            services[on] = services[on] | {guarantee: True}
+        if not found:
+            break
+    assert found == []
+
+
+def test_a_late_action_does_no_harm_where_nothing_undoes_it() -> None:
+    services = {"s1": {"refuses_late_actions": False}, "s2": {}}
+    spec: dict[str, Any] = {"saga": "x", "style": "orchestration", "deadline": "1m", "services": services}
+
+    def found(steps: list[dict[str, Any]]) -> list[Finding]:
+        return errors(run(capability("saga"), Source(spec | {"steps": steps}), SagaOptions(), Silent()))
+
+    (late,) = found([A, PIVOT])
+    assert late.code == "SAG06"
+    assert "let a come behind all that can fail (`kind: retriable`), where nothing undoes it" in late.fix
+    assert found([PIVOT, without([A], "a", "compensation")[0] | {"kind": "retriable"}]) == []
+
+
+def test_what_is_said_of_a_pivot_and_of_what_lies_behind_it_is_said_where_there_is_one() -> None:
+    for steps in (RETRIABLE_FIRST, REFUSED_LAST, FIVE_TRIES):
+        told_of = report(steps, 1)
+        words = [*(f"{f.title} {f.message}" for f in told_of.findings), *(d.because for d in told_of.decisions)]
+        assert "behind the pivot" not in " ".join(words)
+    for finding in report(REFUSED_LAST, 1).findings:
+        assert "pivot" not in finding.fix
 
 
 def told(finding: Finding) -> tuple[str, ...]:

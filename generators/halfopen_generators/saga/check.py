@@ -34,16 +34,17 @@ Test = Scenario | Meeting | ChoreographyScenario
 # What to do about a broken promise, by code, and by fault or promise where one code has several.
 # {service}, {action}, {compensation} and {resource} are the step's; what else there is comes with the fault.
 FIXES = {
-    "SAG01": "Give {step} a compensation, or move it behind the pivot.",
-    "SAG02": "Let the pivot come after {step} (`after`), or make {step} retriable.",
+    "SAG01": "Give {step} a compensation and make it compensatable (`kind`), or let it come after every step that may "
+    "still turn the run back (`after`).",
+    "SAG02": "Let the pivot come after {step} (`after`).",
     f"SAG02 {ALL_OR_COMPENSATED}": "Let {step}, the pivot, come after every step that may still turn the run back "
     "(`after`).",
     "SAG03": "{step} has to go through: leave out what may refuse it (`can_be_refused`), and `retry.attempts`.",
     "SAG03 reread": "Have runs wait for each other instead, since {step} has to go through and `reread-value` refuses "
     "it: `countermeasures: {{{what}: semantic-lock}}` at {touching}.",
     "SAG04": "Have {service} remember the keys of requests (`deduplicates`), or make {compensation} idempotent.",
-    "SAG05": "Give {step} a compensation for the outcome that nobody knows, or leave out `retry.attempts`, so that it "
-    "is asked again until it answers.",
+    "SAG05": "Leave out `retry.attempts` at {step}, so that it is asked again until it answers, or give it a "
+    "compensation for the outcome that nobody knows.",
     "SAG06": "Have {service} refuse an action whose compensation it has handled (`refuses_late_actions`: a tombstone "
     "by idempotency key), or let {step} come behind all that can fail (`kind: retriable`), where nothing undoes it.",
     "SAG07": "Have {service} remember the keys of requests and give the first answer again (`deduplicates`).",

@@ -20,7 +20,7 @@ class Code:
 CODES: dict[str, Code] = {
     "SAG01": Code("missing compensation", 9),
     "SAG02": Code("compensatable behind the pivot, or several pivots", 9),
-    "SAG03": Code("step behind the pivot not retriable", 9),
+    "SAG03": Code("retriable step that may not go through", 9),
     "SAG04": Code("compensation not idempotent", 7),
     "SAG05": Code("unknown outcome not compensated", 9),
     "SAG06": Code("late action accepted after its compensation", 7),

@@ -47,9 +47,9 @@ def missing_compensation(design: SagaDesign) -> Iterator[Finding]:
             continue
         yield finding(
             "SAG01",
-            f"Nothing undoes {step.action} if a later step fails.",
-            f"Name what undoes it (`compensation: ...`), say `read_only: true` if it changes nothing, or move "
-            f"{step.name} behind the pivot.",
+            f"Nothing undoes {step.action} if the run turns back.",
+            f"Name what undoes {step.name} (`compensation: ...`), say `read_only: true` if it changes nothing, or move "
+            "it behind the pivot (`after`), as `kind: retriable`.",
             at("steps", step.spec_index),
         )
 
@@ -80,12 +80,16 @@ def order_of_kinds(design: SagaDesign) -> Iterator[Finding]:
         for step in design.steps:
             if step.kind != "compensatable" or step.read_only or step.name in design.ancestors[pivot.name]:
                 continue
-            where = "behind" if pivot.name in design.ancestors[step.name] else "beside"
+            behind = pivot.name in design.ancestors[step.name]
+            where, first = ("behind", f"{step.name} come before {pivot.name}") if behind else (
+                "beside", f"{pivot.name} come after {step.name}"
+            )  # fmt: skip
+            refused = " and leave out `can_be_refused`" if step.can_be_refused else ""
             yield finding(
                 "SAG02",
                 f"{step.name} stands {where} the pivot {pivot.name} and is compensatable: should it fail once "
                 f"{pivot.name} is through, there is no way back.",
-                f"Let {pivot.name} come after {step.name} (`after`), or make {step.name} retriable.",
+                f"Let {first} (`after`), or make {step.name} retriable{refused}.",
                 at("steps", step.spec_index),
             )
 
@@ -100,7 +104,7 @@ def retriable_steps(design: SagaDesign) -> Iterator[Finding]:
                 "SAG03",
                 f"{step.name} {_why_retriable(design, step)} and may be refused: then the saga can go neither on nor "
                 "back.",
-                f"Check what {step.action} may refuse before the pivot, and let {step.name} only carry it out.",
+                f"{_where_to_refuse(design, step)}, and leave out `can_be_refused` at {step.name}.",
                 at("steps", step.spec_index, "can_be_refused"),
             )
         if step.retry.attempts is not None and design.orchestrated:
@@ -113,9 +117,17 @@ def retriable_steps(design: SagaDesign) -> Iterator[Finding]:
             )
 
 
+def _where_to_refuse(design: SagaDesign, step: StepPlan) -> str:
+    where = "before the pivot" if _behind(design, step) else "in a step before it that can be undone"
+    return f"Check {where} what {step.action} may refuse"
+
+
+def _behind(design: SagaDesign, step: StepPlan) -> bool:
+    return design.pivot is not None and design.pivot.name in design.ancestors[step.name]
+
+
 def _why_retriable(design: SagaDesign, step: StepPlan) -> str:
-    behind = design.pivot is not None and design.pivot.name in design.ancestors[step.name]
-    return "comes behind the pivot" if behind else "is retriable"
+    return "comes behind the pivot" if _behind(design, step) else "is retriable"
 
 
 def refusable_compensation(design: SagaDesign) -> Iterator[Finding]:

@@ -58,7 +58,13 @@ class RunEnd:
                 breach.step, breach.code, f"The run turns back, although its pivot {pivot.action} is done and stays."
             )
         # The last event says what it breaks.
-        return Blame(breach.step, breach.code, "")
+        return Blame(breach.step, self._why_it_stands(breach), "")
+
+    def _why_it_stands(self, breach: Breach) -> str:
+        """The code, where it depends on the run: a pivot that was not given up stands since others turned back."""
+        if breach.code != "SAG05" or breach.step != getattr(self.design.pivot, "name", None):
+            return breach.code
+        return "SAG05" if any(step.name == breach.step for step in self._steps_of("give-up")) else "SAG02"
 
     # -- a run that can't end ----------------------------------------------------------------------------
 

@@ -272,22 +272,13 @@ class Run:
         for step in steps:
             builder.network_faults(step.name, [f"{message}.{step.name}" for message in MESSAGES])
 
-    @staticmethod
-    def _why_it_stands(step: StepPlan) -> str:
-        """The code of the fault where a run was cancelled, and the step's effect stands."""
-        if step.compensation is not None:
-            return "SAG05"
-        if step.kind != "pivot":
-            return "SAG01"
-        # A pivot that is asked until it answers has no unknown outcome: something else turned the run back.
-        return "SAG02" if step.retry.attempts is None else "SAG05"
-
     def _at_the_end(self, step: StepPlan) -> None:
         """What stands or is missing once the run has ended, then or at any later moment."""
         name, builder = step.name, self.builder
         if step.read_only:
             return
-        standing = Breach(ALL_OR_COMPENSATED, self._why_it_stands(step), name)
+        # Of the pivot alone it depends on the run: whether it was given up itself or something else turned back.
+        standing = Breach(ALL_OR_COMPENSATED, "SAG05" if step.compensation or step.kind == "pivot" else "SAG01", name)
         effect = {f"applied.{name}": 1, f"undone.{name}": 0}
         builder.command("left-standing", name, when={PHASE: CANCELLED, **effect}, breach=standing)
         skipped = Breach(ALL_OR_COMPENSATED, "SAG07", name)
