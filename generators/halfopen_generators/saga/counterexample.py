@@ -54,10 +54,8 @@ def _meeting(design: SagaDesign, broken: Break, resource: str, title: str) -> Me
     numbers = {run: number for number, run in enumerate(sorted({event.run for event in broken.events}))}
     kinds = [(numbers[event.run], _without_anomaly(event), event.command.subject) for event in broken.events]
     runs = tuple(
-        tuple(
-            d for one in design.steps for d in _deliveries(one, [k for r, k, s in kinds if (r, s) == (run, one.name)])
-        )
-        for run in numbers.values()
+        _all_deliveries(design, [(kind, subject) for run, kind, subject in kinds if run == number])
+        for number in numbers.values()
     )
     return Meeting(
         name=kebab(f"counterexample-{breach.code}-{breach.step}-{resource}-{anomaly}"),
@@ -81,12 +79,8 @@ def _without_anomaly(event: Event) -> str:
 def _orchestrated(design: SagaDesign, broken: Break, name: str, title: str) -> Scenario:
     happened = [(event.command.kind, event.command.subject) for event in broken.events]
     kinds = set(happened)
-    deliveries = tuple(
-        delivery
-        for step in design.steps
-        for delivery in _deliveries(step, [kind for kind, subject in happened if subject == step.name])
-    )
-    turned = [step for step in design.steps if {("hear-refused", step.name), ("give-up", step.name)} & kinds]
+    deliveries = _all_deliveries(design, happened)
+    turned = _turned(design, happened)
     crash = next((event.command.subject for event in broken.events if event.command.kind == "crash"), None)
     everything = tuple(step.name for step in design.steps)
     if not turned:
@@ -94,6 +88,25 @@ def _orchestrated(design: SagaDesign, broken: Break, name: str, title: str) -> S
     open_ = [step for step in design.steps if ("hear-done", step.name) in kinds or ("give-up", step.name) in kinds]
     undone = tuple(step.name for step in reversed(open_) if step.compensation and not step.read_only)
     return Scenario(name, title, deliveries, crash, "cancelled", (), undone, broken.breach.code)
+
+
+def _turned(design: SagaDesign, happened: Sequence[tuple[str, str]]) -> list[StepPlan]:
+    """The steps that turned the run back."""
+    return [step for step in design.steps if {("hear-refused", step.name), ("give-up", step.name)} & set(happened)]
+
+
+def _all_deliveries(design: SagaDesign, happened: Sequence[tuple[str, str]]) -> tuple[Delivery, ...]:
+    """The fates of one run's requests, by the kind and the step of everything that happened in it."""
+    heard = {subject for kind, subject in happened if kind == "hear-done"}
+    turned = bool(_turned(design, happened))
+
+    def deliveries(step: StepPlan) -> Iterator[Delivery]:
+        kinds = [kind for kind, subject in happened if subject == step.name]
+        # Sent side by side with the step that turned the run back, and nobody waited for it any more.
+        left = turned and heard.issuperset(step.after) and not {"apply", "crash-participant", "refuse"} & set(kinds)
+        return _deliveries(step, [*kinds, "abandon"] if left else kinds)
+
+    return tuple(delivery for step in design.steps for delivery in deliveries(step))
 
 
 def _deliveries(step: StepPlan, kinds: Sequence[str]) -> Iterator[Delivery]:
