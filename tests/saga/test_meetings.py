@@ -30,17 +30,16 @@ def turns(meeting: Meeting) -> list[str]:
 def test_each_anomaly_becomes_a_meeting() -> None:
     assert {meeting.anomaly: turns(meeting) for meeting in counterexamples(BROKEN)} == snapshot(
         {
-            "dirty read": ["A look", "A hold", "B look", "A hold compensation"],
+            "dirty read": ["A look", "A hold", "A pay", "B look", "A hold compensation"],
             "fuzzy read": ["A look", "B look", "A hold", "B hold"],
-            "lost update": ["A look", "A hold", "B look", "B hold", "A hold compensation"],
+            "lost update": ["A look", "A hold", "A pay", "B look", "B hold", "A hold compensation"],
         }
     )
 
 
 def test_a_meeting_tells_the_fates_of_each_run() -> None:
     (dirty,) = [meeting for meeting in counterexamples(BROKEN) if meeting.anomaly == "dirty read"]
-    lost = Delivery("hold", "action", "lost")
-    assert dirty.runs == ((Delivery("hold", "action", "answer-lost"), lost, lost), ())
+    assert dirty.runs == ((Delivery("pay", "action", "refused"),), ())
     assert (dirty.service, dirty.resource, dirty.at, dirty.breaks) == ("hall", "seats", ("hold",), "SAG12")
 
 

@@ -13,6 +13,7 @@ from halfopen.progress import Silent
 from halfopen_generators.saga import verify as verification
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
+from halfopen_generators.saga.protocol.isolation import Instances, Resources
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.protocol.shortest import shortest_runs
 from halfopen_generators.saga.verify import Break, verify
@@ -75,7 +76,51 @@ def test_beyond_the_number_of_states_the_run_is_retold_event_by_event(monkeypatc
     design = of(BESIDE)
     model = Run(design, exact=True).model
     assert shortest_runs(model, ["all or compensated/SAG02/p"], most_states=10) == {}
-    monkeypatch.setattr(verification, "shortest_runs", lambda model, wanted: {})  # noqa: ARG005 - the names it is called by
+    monkeypatch.setattr(verification, "shortest_runs", lambda *_, **__: {})
     shown = breaks(design)["SAG02 a"]
     assert shown.replayed
     assert len(shown.told.sentences) == 7
+
+
+# Three holds side by side, more than the exact protocol of two runs can be searched for; two runs want the same rooms.
+ROOMS: list[dict[str, Any]] = [
+    {"name": name, "service": name, "action": f"Hold{name}", "compensation": f"Free{name}", "after": [],
+     "can_be_refused": True}
+    for name in ("flight", "hotel", "car")
+] + [{"name": "pay", "service": "wallet", "action": "Pay", "after": ["flight", "hotel", "car"], "kind": "pivot"},
+     {"name": "mail", "service": "mailer", "action": "Mail", "after": ["pay"], "kind": "retriable"}]  # fmt: skip
+ROOMS[1] |= {"reads": ["rooms"], "writes": ["rooms"]}
+TWO_RUNS: dict[str, Any] = {
+    "saga": "x", "style": "orchestration", "deadline": "1m", "instances": 2, "steps": ROOMS,
+    "services": {"flight": {}, "hotel": {}, "car": {}, "wallet": {}, "mailer": {"external": True}},
+}  # fmt: skip
+
+
+def test_what_one_run_breaks_by_itself_is_told_of_one() -> None:
+    shown = breaks(designed(TWO_RUNS))["SAG07 mail"]
+    assert shown.replayed
+    assert not [sentence for sentence in shown.told.sentences if "Run " in sentence]
+
+
+def test_a_refusal_is_shown_where_the_bounded_protocol_is_too_large_to_be_searched() -> None:
+    design = designed(TWO_RUNS)
+    found = [broken for broken in verify(design, SagaOptions(), Silent()).breaks if broken.breach.resource]
+    assert {broken.breach.promise for broken in found} == {"no lost update", "no dirty read"}
+    exact = Instances(Run(design, exact=True, resources=Resources.of(design)).model, 2, partial_order=False)
+    assert shortest_runs(exact, [broken.label for broken in found]) == {}
+    for broken in found:
+        assert broken.replayed
+        # Both hold a room, one is refused a flight and hears of it, and frees its room.
+        assert len(broken.events) == 5
+
+
+@settings(max_examples=30, deadline=None)
+@given(orchestrated(most_steps=2, shared=True))
+def test_what_one_run_breaks_two_break_as_well(design: SagaDesign) -> None:
+    resources = Resources.of(design)
+    alone = explore(Run(design, exact=False).model, budget=Budget(states=10_000))
+    both = explore(
+        Instances(Run(design, exact=False, resources=resources).model, 2), budget=Budget(states=30_000, seconds=20)
+    )
+    if alone.bound is None and both.bound is None:
+        assert set(alone.violations) <= set(both.violations)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from halfopen.checkers.explore import Budget, Model, Path, Result, explore
+from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Model, Path, Result, explore
 from halfopen.checkers.reduced import explore_reduced
 from halfopen.progress import Progress
 from halfopen.vocabulary import Explored, Outcome, Verdict
@@ -27,6 +27,8 @@ from halfopen_generators.saga.spec import Guarantee
 WHOLE = 20_000
 # So many within the bounds of `faults`, to rule out what no such run was found for; that takes some seconds.
 MOST_WITHIN_BOUNDS = 200_000
+# So many over the growing network, in every order, to find the shortest run there.
+MOST_OF_ANY_ORDER = 100_000
 
 
 @dataclass(frozen=True)
@@ -83,33 +85,56 @@ def verify(design: SagaDesign, options: SagaOptions, progress: Progress) -> Veri
     what lies beyond a broken promise was not seen before.
     """
     found = again = _within_its_faults(design, options, progress)
-    while missing := {
-        (design.by_name[broken.breach.step].service, broken.breach.want)
-        for broken in again.breaks
-        if broken.breach.want
-    }:
-        design = _kept(design, missing)
+    while missing := _missing(design, again):
+        # Over and over for one run alone, which takes few states; for several once that lacks nothing any more.
+        while missing:
+            design = _kept(design, missing)
+            missing = _missing(design, _doubts_settled(design, options, progress))
         again = _within_its_faults(design, options, progress)
     return found if again is found else replace(found, with_missing=again)
 
 
+def _missing(design: SagaDesign, found: Verification) -> Collection[tuple[str, Guarantee]]:
+    return {
+        (design.by_name[broken.breach.step].service, broken.breach.want)
+        for broken in found.breaks
+        if broken.breach.want
+    }
+
+
 def _within_its_faults(design: SagaDesign, options: SagaOptions, progress: Progress) -> Verification:
-    """What the spec's own faults can break.
+    """What the spec's own faults can break, by one run alone and then by as many as the spec has.
+
+    What one run breaks that has everything to itself is a run of several, too, of which the others have not begun: it
+    is the shorter one to tell, and found among far fewer states. Runs that share nothing can't influence each other:
+    what holds of one holds of all.
+    """
+    alone = _doubts_settled(design, options, progress)
+    if design.instances == 1 or not Resources.of(design).shared:
+        return alone
+    return _doubts_settled(design, options, progress, alone)
+
+
+def _doubts_settled(
+    design: SagaDesign, options: SagaOptions, progress: Progress, alone: Verification | None = None
+) -> Verification:
+    """What is broken, but for what the bounds of `faults` rule out.
 
     A fault that takes any number of lost, doubled or late messages is none of a spec that rules them out. Where no run
     within the bounds shows it, all runs within them are explored; what none of these shows is told apart.
     """
-    found = _Verifier(design, options, progress).run()
-    doubtful = {broken.label: broken for broken in found.breaks if not broken.replayed}
+    found = _Verifier(design, options, progress, alone).run()
+    known = {broken.label for broken in alone.breaks} if alone else set()
+    doubtful = {broken.label: broken for broken in found.breaks if not broken.replayed and broken.label not in known}
     if not doubtful:
         return found
     within = options.model_copy(update={"exact": True, "max_states": min(options.max_states, MOST_WITHIN_BOUNDS)})
-    bounded = _Verifier(design, within, progress).run()
+    bounded = _Verifier(design, within, progress, alone).run()
     if not bounded.complete:
         return found
     happens = {broken.label: broken for broken in bounded.breaks}
     beyond = tuple(broken for label, broken in doubtful.items() if label not in happens)
-    breaks = [broken for broken in found.breaks if broken.replayed]
+    breaks = [broken for broken in found.breaks if broken.label not in doubtful]
     breaks += [happens[label] for label in doubtful if label in happens]
     if not breaks:
         # Who needs what is asked of any number of faults, here as everywhere.
@@ -134,44 +159,75 @@ def _kept(design: SagaDesign, promised: Collection[tuple[str, Guarantee]]) -> Sa
 
 
 class _Verifier:
-    def __init__(self, design: SagaDesign, options: SagaOptions, progress: Progress) -> None:
+    def __init__(
+        self, design: SagaDesign, options: SagaOptions, progress: Progress, alone: Verification | None = None
+    ) -> None:
         self.design = design
         self.options = options
         self.progress = progress
-        self.resources = Resources.of(design) if design.instances > 1 else Resources.none()
-        # Runs that share nothing can't influence each other: what holds of one holds of all.
-        self.instances = design.instances if self.resources.shared else 1
+        # What one run breaks, where several are explored now.
+        self.alone = alone
+        self.instances = design.instances if alone else 1
+        self.resources = Resources.of(design) if alone else Resources.none()
         self.protocol = self._protocol(exact=options.exact)
 
     def run(self) -> Verification:
         budget = Budget(self.options.max_states, self.options.max_seconds)
         result = self._explored(budget)
-        shortest = self._shortest(result, budget)
-        kept = {label: _Run(path, self.protocol, self.options.exact) for label, path in shortest.items()}
-        broken = {label: kept.pop(label) for label in shortest if not self._kept(label)}
-        needed: dict[tuple[str, Guarantee], Break] = {}
+        needed = dict(self.alone.needed) if self.alone else {}
+        known = self.alone.breaks if self.alone else ()
+        fresh = result.violations.keys() - {broken.label for broken in known}
+        kept = {label: _Run(result.violations[label], self.protocol, self.options.exact) for label in fresh
+                if self._kept(label)}  # fmt: skip
         for found in self._breaks(kept):
             breach = found.breach
             if breach.want is not None:
                 needed.setdefault((self.design.by_name[breach.step].service, breach.want), found)
-        breaks = self._breaks(self._within_bounds(broken))
+        broken = {label: result.violations[label] for label in fresh - kept.keys()}
+        breaks = sorted((*known, *self._breaks(self._within_bounds(broken, budget))), key=_shortest_first)
         verdicts = tuple(_verdicts(result.explored, breaks, self.instances))
         return Verification(
             tuple(breaks), needed, verdicts, result.bound is None, self.instances, bounded=self.options.exact
         )
 
-    def _within_bounds(self, broken: Mapping[str, _Run]) -> Mapping[str, _Run]:
-        """The same faults by runs that the bounds of `faults` allow, where there are such runs."""
+    def _within_bounds(self, broken: Mapping[str, Path[Any, Any]], budget: Budget) -> Mapping[str, _Run]:
+        """By fault the shortest run that the bounds of `faults` allow, where there is such a run."""
+        nearest = shortest_runs(self._exact, broken) if broken else {}
+        found = {label: _Run(path, self._exact_protocol, within_bounds=True) for label, path in nearest.items()}
+        rest = {label: path for label, path in broken.items() if label not in found}
+        if self.options.exact:
+            return found | {label: _Run(path, self.protocol, within_bounds=True) for label, path in rest.items()}
+        for label, path in self._shortest(rest, budget).items():
+            replayed = replay(path, self._exact)
+            found[label] = (
+                _Run(path, self.protocol, within_bounds=False)
+                if replayed is None
+                else _Run(replayed, self._exact_protocol, within_bounds=True)
+            )
+        return found
+
+    def _shortest(self, broken: Mapping[str, Path[Any, Any]], budget: Budget) -> Mapping[str, Path[Any, Any]]:
+        """The shortest paths over the growing network, each event counted as often as it takes within bounds.
+
+        Partial order keeps what can be reached, but may lead there by a detour. And over the growing network a step is
+        given up at once: within bounds all its tries come first, and a refusal would be the shorter way.
+        """
         if not broken:
             return broken
-        nearest = shortest_runs(self._exact, broken)
-        found = {}
-        for label, run in broken.items():
-            path = nearest.get(label)
-            if path is None and not run.within_bounds:
-                path = replay(run.path, self._exact)
-            found[label] = run if path is None else _Run(path, self._exact_protocol, within_bounds=True)
-        return found
+        every_order = self._model(self.protocol, exact=False, ordered=False)
+        found = shortest_runs(
+            every_order, broken.keys() - {EVERY_RUN_ENDS}, most_states=MOST_OF_ANY_ORDER, events=self._tries
+        )
+        if self.instances > 1 and EVERY_RUN_ENDS in broken:
+            found |= explore(every_order, budget=budget, progress=self.progress).violations
+        return {label: found.get(label, path) for label, path in broken.items()}
+
+    def _tries(self, action: Any) -> int:
+        """How many events within bounds stand behind this one: a step is given up once it was tried so often."""
+        command = action[1] if isinstance(action, tuple) else action
+        if command.kind not in {"give-up", "abandon"}:
+            return 1
+        return self.design.by_name[command.subject].retry.attempts or 1
 
     def _explored(self, budget: Budget) -> Result[Any, Any]:
         """The whole graph while it is small, since its paths are the shortest; beyond that by what reduces it."""
@@ -186,15 +242,6 @@ class _Verifier:
             progress=self.progress,
         )  # fmt: skip
         return rest.with_violations({**rest.violations, **whole.violations})
-
-    def _shortest(self, result: Result[Any, Any], budget: Budget) -> Mapping[str, Path[Any, Any]]:
-        """The shortest paths. Partial order keeps what can be reached, but may lead there by a detour."""
-        broken = [label for label in result.violations if not self._kept(label)]
-        if self.instances == 1 or self.options.exact or not broken:
-            return result.violations
-        every_order = Instances(self.protocol.model, self.instances, partial_order=False)
-        again = explore(every_order, budget=budget, progress=self.progress)
-        return {label: again.violations.get(label, path) for label, path in result.violations.items()}
 
     def _kept(self, label: str) -> bool:
         breach = self.protocol.breaches.get(label)
@@ -225,8 +272,7 @@ class _Verifier:
 
     def _breaks(self, runs: Mapping[str, _Run]) -> list[Break]:
         """Told, the shortest run first."""
-        found = [self._break(label, run) for label, run in runs.items()]
-        return sorted(found, key=lambda broken: (len(broken.events), broken.breach.label))
+        return sorted((self._break(label, run) for label, run in runs.items()), key=_shortest_first)
 
     def _break(self, label: str, run: _Run) -> Break:
         events = events_of(run.path.actions, run.path.states)
@@ -236,6 +282,10 @@ class _Verifier:
         told = narrator.tell(events, blame.told)
         breach = replace(breach, step=blame.step, code=blame.code)
         return Break(breach, events, told, run.within_bounds, label, blame.fault, blame.words)
+
+
+def _shortest_first(broken: Break) -> tuple[int, str]:
+    return len(broken.events), broken.breach.label
 
 
 def _verdicts(explored: Explored, breaks: Collection[Break], instances: int) -> Iterator[Verdict]:

@@ -2,12 +2,14 @@
 
 What is found over the growing network is retold within bounds by `replay`, event by event: its order is not the
 shortest there, since a step that is given up costs one event over the growing network and one for every try
-within bounds. Here the bounded protocol itself is searched, level by level, as far as a number of states goes.
+within bounds. Here the bounded protocol itself is searched, level by level, as far as a number of states goes; or
+the growing network, with each event counted as often as it takes within bounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import Any
 
 from halfopen.checkers.explore import EVERY_RUN_ENDS, Model, Path
@@ -20,39 +22,55 @@ _MISHAPS = {"send-again", "give-up", "abandon", "undo-again", "give-up-undo", "l
 
 
 def shortest_runs(
-    model: Model[Any, Any], wanted: Collection[str], *, most_states: int = MOST_STATES
-) -> Mapping[str, Path[Any, Any]]:
+    model: Model[Any, Any],
+    wanted: Collection[str],
+    *,
+    most_states: int = MOST_STATES,
+    events: Callable[[Any], int] = lambda _: 1,
+) -> dict[str, Path[Any, Any]]:
     """By name of what is broken, the run with the fewest events and among those with the fewest mishaps.
 
     What is not found within that number of states is left out. That runs end (`EVERY_RUN_ENDS`) is known only once
     every state was seen.
+
+    Args:
+        model: What is searched.
+        wanted: The names of what is looked for.
+        most_states: How many states are looked at.
+        events: How many events an action counts for, at least one.
     """
-    return _Levels(model, wanted).run(most_states)
+    return _Levels(model, wanted, events).run(most_states)
 
 
 class _Levels:
     """States by how many events lead to them. Within a level a state keeps the way with the fewest mishaps."""
 
-    def __init__(self, model: Model[Any, Any], wanted: Collection[str]) -> None:
+    def __init__(self, model: Model[Any, Any], wanted: Collection[str], events: Callable[[Any], int]) -> None:
         self.model = model
         self.wanted = set(wanted)
+        self.events = events
+        # By the number of events, the states to come, each with its mishaps and what it came by.
+        self.levels: dict[int, dict[Hashable, Any]] = defaultdict(dict)
         self.came_by: dict[Hashable, tuple[Hashable, Any] | None] = {}
         self.costs: dict[Hashable, tuple[int, int]] = {}  # events and mishaps on the way there
         self.dead_ends: set[Hashable] = set()
         self.leads_to: list[tuple[Hashable, Hashable]] = []
 
-    def run(self, most_states: int) -> Mapping[str, Path[Any, Any]]:
+    def run(self, most_states: int) -> dict[str, Path[Any, Any]]:
         found: dict[str, Hashable] = {}
-        events = 0
-        level: dict[Hashable, Any] = dict.fromkeys(self.model.initial(), (0, None))
-        while level and len(self.came_by) + len(level) <= most_states and not self.wanted <= found.keys():
+        self.levels[0] = dict.fromkeys(self.model.initial(), (0, None))
+        while self.levels and not self.wanted <= found.keys():
+            events = min(self.levels)
+            level = {state: how for state, how in self.levels[events].items() if state not in self.came_by}
+            if len(self.came_by) + len(level) > most_states:
+                break
+            del self.levels[events]
             for state, (mishaps, came_by) in level.items():
                 self.costs[state], self.came_by[state] = (events, mishaps), came_by
             for name, state in self._broken(level):
                 found.setdefault(name, state)
-            level = self._next(level)
-            events += 1
-        if not level and EVERY_RUN_ENDS in self.wanted and (stuck := self._stuck()) is not None:
+            self._expand(level)
+        if not self.levels and EVERY_RUN_ENDS in self.wanted and (stuck := self._stuck()) is not None:
             found[EVERY_RUN_ENDS] = stuck
         return {name: self._path(state) for name, state in found.items() if name in self.wanted}
 
@@ -65,20 +83,21 @@ class _Levels:
             for name in names:
                 yield name, state
 
-    def _next(self, level: Collection[Hashable]) -> dict[Hashable, Any]:
-        following: dict[Hashable, Any] = {}
+    def _expand(self, level: Collection[Hashable]) -> None:
+        """Puts all that follows a level where it belongs, by its number of events."""
         for state in level:
             if state in self.dead_ends:
                 continue
+            events, mishaps = self.costs[state]
             for action, successor in self.model.steps(state):
                 if EVERY_RUN_ENDS in self.wanted and not self.model.is_fault(action):
                     self.leads_to.append((state, successor))
                 if successor in self.came_by:
                     continue
-                mishaps = self.costs[state][1] + _is_mishap(action)
-                if successor not in following or mishaps < following[successor][0]:
-                    following[successor] = (mishaps, (state, action))
-        return following
+                following = self.levels[events + self.events(action)]
+                so_far = mishaps + _is_mishap(action)
+                if successor not in following or so_far < following[successor][0]:
+                    following[successor] = (so_far, (state, action))
 
     def _stuck(self) -> Hashable | None:
         """The nearest state from where no end can be reached without a fault, of the nearest the plainest."""
