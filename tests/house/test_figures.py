@@ -50,10 +50,10 @@ EQUAL_BY_CHANCE = {
         "how long SQLite waits for the lock of another connection",
     ),
 }
-# What may stand between the name and its figure without meaning something else: no word, or one of these.
+# What may stand between a name and its figure and mean nothing else: an annotation, no word, or one of these.
 BETWEEN = (
-    r"(?:[^\w\n]|(?<=\()\n|\b(?:timedelta|seconds|milliseconds|minutes|default|Field|Duration|float|int|str|None|len|in"
-    r"|range|or|g[et]|l[et])\b)*?"
+    r"(?:: [\w| \[\].]+(?= =))?(?:[^\w\n]|(?<=\()\n|\b(?:timedelta|seconds|milliseconds|minutes|default|Field|Duration"
+    r"|float|int|str|None|len|in|range|or|g[et]|l[et])\b)*?"
 )
 
 
@@ -100,6 +100,7 @@ def test_no_code_copies_a_figure(figure: Threshold) -> None:
     [
         ("timeout-service-call", "timeout: float = 5"),
         ("timeout-service-call", "    timeout=5.0,"),
+        ("timeout-service-call", "timeout: Seconds | None = 5"),
         ("timeout-service-call", 'default_timeout = "5s"'),
         ("breaker-failure-ratio", "failure_ratio = 0.5"),
         ("breaker-failure-ratio", "failure_rate_threshold: 50"),
