@@ -53,13 +53,19 @@ def results(query: str, hits: Sequence[Hit]) -> str:
     """What a search found, best first; what to try if that is nothing."""
     if not hits:
         return f"Nothing is known of {query!r}. Ask for the thing by its name, such as: timeout, saga, partition key.\n"
-    return "\n\n".join("\n".join(_hit(hit)) for hit in hits) + "\n"
+    told: dict[str, str] = {}  # the notes by id, each with the title of the hit that tells it
+    return "\n\n".join("\n".join(_hit(hit, told)) for hit in hits) + "\n"
 
 
-def _hit(hit: Hit) -> Iterator[str]:
+def _hit(hit: Hit, told: dict[str, str]) -> Iterator[str]:
     yield f"## {hit.title}"
     yield from (f"> {line}" for line in hit.says)
-    yield from (f"- {_note(note)}" for note in hit.notes)
+    for note in hit.notes:
+        # One note often stands beside a pattern's claim and the mantra that repeats it.
+        yield (
+            f"- **{note.status.capitalize()}**: see {told[note.id]!r} above" if note.id in told else f"- {_note(note)}"
+        )
+        told.setdefault(note.id, hit.title)
     laws = f"Follows from: {'; '.join(hit.laws)}. " if hit.laws and hit.kind != "laws" else ""
     tools = f"Acts on it: {', '.join(hit.tools)}. " if hit.tools else ""
     yield f"\n{laws}{tools}All of it: {hit.uri}"

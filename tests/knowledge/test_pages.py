@@ -53,14 +53,22 @@ def test_what_is_not_known_is_refused_with_the_nearest(kind: str, name: str, tol
 
 
 def test_results_tell_what_fits_and_where_the_rest_is() -> None:
-    assert results("cache stampede", search("cache stampede", 1)) == snapshot("""\
-## Cache invalidation
-> - Cache stampede: Use probabilistic early expiration or locking
-> - Event-driven: Invalidate cache on UserUpdated event
-> - TTL (time-to-live): Expire after 5 minutes
+    assert results("lazy loading", search("lazy loading", 1)) == snapshot("""\
+## Cache-aside
+> 1. Check cache → miss → query database → write to cache
+> 2. Use for read-heavy data (user profiles, product catalog)
 
-All of it: halfopen://patterns/cache-invalidation
+All of it: halfopen://patterns/cache-aside
 """)
+
+
+def test_a_note_is_told_once_in_an_answer() -> None:
+    hits = search("retry", 3)
+    note = next(note for note in hits[0].notes if note.id == "retries-add-up")
+    assert sum(note in hit.notes for hit in hits) > 1
+    told = results("retry", hits)
+    assert told.count(note.text) == 1
+    assert f"- **Corrected**: see '{hits[0].title}' above" in told
 
 
 def test_no_results_say_what_to_try() -> None:

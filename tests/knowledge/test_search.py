@@ -17,8 +17,8 @@ from halfopen.source import BadInput
 QUESTIONS = tomllib.loads(Path(__file__).with_name("questions.toml").read_text(encoding="utf-8"))["questions"]
 
 
-def test_there_are_sixty_questions() -> None:
-    assert len({question for question, _, _ in QUESTIONS}) == 60
+def test_there_are_ninety_four_questions() -> None:
+    assert len({question for question, _, _ in QUESTIONS}) == 94
 
 
 @pytest.mark.parametrize(("question", "wanted", "place"), QUESTIONS)
@@ -52,6 +52,31 @@ def test_every_entry_is_found_by_its_own_words() -> None:
         assert search(f"{law.title} {law.text}"[:LONGEST_QUERY], limit=1)[0].id == law.id
     for pattern in knowledge().patterns:
         assert pattern.name in [hit.id for hit in search(f"{pattern.title} {' '.join(pattern.also)}", limit=2)]
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("idempotancy", "idempotency"),
+        ("bulkhed", "bulkhead"),
+        ("choreografy", "choreography"),
+        ("protobuff", "protobuf"),
+    ],
+)
+def test_a_misspelt_word_finds_what_the_right_one_finds(misspelt: str, meant: str) -> None:
+    assert search(misspelt)
+    assert search(misspelt)[0].uri == search(meant)[0].uri
+
+
+@pytest.mark.parametrize("unknown", ["debezium", "webhook", "leader election", "terraform"])
+def test_a_word_that_nothing_is_known_of_is_not_taken_for_another(unknown: str) -> None:
+    assert search(unknown) == ()
+
+
+def test_what_only_a_note_says_is_found_and_told() -> None:
+    (hit,) = search("grpcurl", limit=1)
+    assert hit.id == "grpc"
+    assert "grpc-from-a-shell" in [note.id for note in hit.notes]
 
 
 @given(st.text(max_size=LONGEST_QUERY).filter(str.strip), st.integers(1, 9))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from halfopen.knowledge import thresholds
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact
 from halfopen_generators.saga.meetings import locked, reread
@@ -23,6 +24,8 @@ LEADING: Mapping[Style, tuple[str, ...]] = {
     "event-sourced": ("idempotency", "events"),
     "choreography": ("idempotency", "arrivals"),
 }
+# How a relay spaces its tries, by the names that the template has for it.
+RELAY: Mapping[str, str] = {"first_wait": "retry-first-wait", "factor": "retry-factor"}
 
 
 def artifacts(design: SagaDesign) -> Iterator[Artifact]:
@@ -35,5 +38,6 @@ def artifacts(design: SagaDesign) -> Iterator[Artifact]:
             design=design,
             about=" ".join(design.description.split()),
             sections=[f"tables/{section}.{part}.sql.j2" for section in sections],
+            relay={name: f"{thresholds()[figure].value:g}" for name, figure in RELAY.items()},
         )
         yield Artifact(path=f"sql/{name}.sql", media_type="application/sql", text=text)
