@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
+from halfopen.durations import spell_duration
 from halfopen.registry import Judged, Options
 from halfopen.source import parse_source, read_source, validate
 from halfopen.vocabulary import Counterexample, Evidence, Explored, Finding, Obligation, Outcome, Severity, Verdict
@@ -18,7 +19,6 @@ from halfopen_generators.saga import diagrams, pages
 from halfopen_generators.saga.checked_spec import checked_spec
 from halfopen_generators.saga.choreography_scenario import choreography_scenarios
 from halfopen_generators.saga.design import design
-from halfopen_generators.saga.durations import spell_duration
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.spec import SagaSpec
 from tests.oracles import require

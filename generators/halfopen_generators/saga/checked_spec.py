@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from halfopen_generators.saga.durations import spell_duration
+from halfopen.durations import spell_duration
 from halfopen_generators.saga.plan import CompensationPlan, ParticipantPlan, RetryPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.policy import policy
 

@@ -6,12 +6,12 @@ its events. The file passes `buf lint` (STANDARD and COMMENTS), whatever the nam
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from halfopen.checkers import programs
+from halfopen.protobuf import Names, field_type, no_package, same_name, snake_field, type_fault
 from halfopen.source import BadInput, Location, Problem, Source
 from halfopen.templates import environment, pascal, snake
 from halfopen.vocabulary import Artifact, Check
@@ -23,27 +23,13 @@ SCALARS: Mapping[str, str] = {
     "timestamp": "google.protobuf.Timestamp",
     "duration": "google.protobuf.Duration",
 }
-MAP_KEYS = ("string", "int32", "int64", "bool")
 LEGAL = (*SCALARS, "repeated TYPE", "map<KEY, TYPE>", "a message name such as OrderLine")
 # The first fields of every message are the same; the spec's own start here, so that either can grow.
 FIRST_OWN_FIELD = 10
 _WHY = "For people: which rule said no, and what it saw."
 _REASON = {"reason": "string"}
-_MESSAGE = re.compile(r"^[A-Z][A-Za-z0-9]{0,63}$")
-_MAP = re.compile(r"^map<\s*([^,<>]+?)\s*,\s*([^<>]+?)\s*>$")
 # Fields of ours; a correlation key of such a name gets another one.
 _OURS = frozenset({"idempotency_key", "undoes", "event_id", "occurred_at", "outcome", "done", "refused"})
-# Words that can't name a package in Python, Java, Go or C#, the languages most participants are written in.
-_NO_PACKAGE = re.compile(
-    r"abstract|assert|base|bool|boolean|byte|case|catch|char|checked|const|decimal|default|"
-    r"defer|delegate|do|double|else|enum|event|explicit|extends|extern|final|finally|fixed|"
-    r"float|foreach|func|go|google|goto|implements|implicit|import|instanceof|int|interface|"
-    r"internal|lock|long|map|namespace|native|new|null|object|operator|out|override|package|"
-    r"params|private|protected|public|range|readonly|ref|return|sbyte|sealed|select|short|"
-    r"sizeof|stackalloc|static|strictfp|string|struct|super|switch|synchronized|this|throw|"
-    r"throws|transient|try|type|typeof|uint|ulong|unchecked|unsafe|ushort|using|var|virtual|"
-    r"void|volatile|while"
-)
 
 
 @dataclass(frozen=True)
@@ -70,22 +56,6 @@ class Message:
 class _Type:
     spelled: str  # as Protobuf spells it, the user's own message names as they are
     own: str | None = None  # the user's message that it needs
-
-
-@dataclass
-class _Names:
-    """Hands out each name once: what would be the same to Protobuf or to its generators gets a number."""
-
-    taken: set[str] = field(default_factory=set)
-
-    def give(self, wanted: str) -> str:
-        name, count = wanted, 1
-        # JSON names and the generators of some languages ignore case and underscores.
-        while (key := name.replace("_", "").lower()) in self.taken:
-            count += 1
-            name = f"{wanted}{count}" if wanted[:1].isupper() else f"{wanted}_n{count}"
-        self.taken.add(key)
-        return name
 
 
 def artifacts(design: SagaDesign) -> Iterator[Artifact]:
@@ -143,7 +113,7 @@ def problems(design: SagaDesign, source: Source) -> None:
         for part, fields in (("request", step.request), ("reply", step.reply)):
             for name, asked in fields.items():
                 place: Location = ("steps", step.spec_index, part, name)
-                if (reason := _fault(asked)) is not None:
+                if (reason := type_fault(asked, SCALARS)) is not None:
                     found.append(source.problem(place, f"{asked!r} {reason}.", asked, LEGAL))
                 elif name == design.correlation_key and keys.setdefault(name, asked) != asked:
                     message = (
@@ -157,37 +127,13 @@ def problems(design: SagaDesign, source: Source) -> None:
 def package_name(design: SagaDesign) -> str:
     """The saga's name as a package: in lower snake case, and no reserved word of a common language."""
     name = snake(design.name)
-    return f"{name}_saga" if keyword.iskeyword(name) or _NO_PACKAGE.fullmatch(name) else name
-
-
-def _fault(asked: str) -> str | None:
-    text = asked.strip()
-    if match := _MAP.match(text):
-        if match[1] not in MAP_KEYS:
-            return f"has keys of type {match[1]!r}; a map's keys are {', '.join(MAP_KEYS)}"
-        return _fault_of_one(match[2], "a map's values are one type each, neither repeated nor a map")
-    if text.startswith("repeated "):
-        return _fault_of_one(text[len("repeated ") :].strip(), "what is repeated is one type, no map and no list")
-    return _fault_of_one(text, "is no type")
-
-
-def _fault_of_one(text: str, otherwise: str) -> str | None:
-    if text in SCALARS:
-        return None
-    if text.lower() in SCALARS:
-        return f"is no type: it is written {text.lower()!r}"
-    return None if _MESSAGE.match(text) else otherwise
+    return f"{name}_saga" if no_package(name) else name
 
 
 def _type(asked: str) -> _Type:
-    text = asked.strip()
-    if match := _MAP.match(text):
-        value = _type(match[2])
-        return _Type(f"map<{match[1]}, {value.spelled}>", value.own)
-    if text.startswith("repeated "):
-        item = _type(text[len("repeated ") :])
-        return _Type(f"repeated {item.spelled}", item.own)
-    return _Type(SCALARS[text]) if text in SCALARS else _Type(text, text)
+    kind = field_type(asked)
+    own = None if kind.name in SCALARS else kind.name
+    return _Type(kind.spelled(SCALARS.get(kind.name, kind.name)), own)
 
 
 @dataclass
@@ -195,7 +141,7 @@ class _File:
     """What one file's messages share: their names, and the user's types they mention."""
 
     design: SagaDesign
-    names: _Names = field(default_factory=_Names)
+    names: Names = field(default_factory=Names)
     own: dict[str, str] = field(default_factory=dict)
 
     def envelope(self, *rest: tuple[str, str]) -> list[Field]:
@@ -215,7 +161,7 @@ class _File:
         """The envelope, then the spec's own fields; the correlation key, already in it, is not said twice."""
         first = list(envelope)
         known = {self.design.correlation_key, "idempotency_key", "event_id"} if first else set()
-        names = _Names({part.name.replace("_", "").lower() for part in first})
+        names = Names({same_name(part.name) for part in first})
         number = FIRST_OWN_FIELD
         for name, kind in asked.items():
             if name in known:
@@ -250,11 +196,6 @@ def correlation_field(design: SagaDesign) -> str:
     return f"{name}_of_run" if name in _OURS else name
 
 
-def snake_field(name: str) -> str:
-    """A field's name with single underscores and none at its end, as the style guide has it."""
-    return re.sub(r"_+", "_", name).strip("_")
-
-
 def _requests(design: SagaDesign) -> Iterator[Message]:
     made = _File(design)
     refused = made.names.give("Refused")
@@ -275,7 +216,7 @@ def _requests(design: SagaDesign) -> Iterator[Message]:
     yield from made.own_messages()
 
 
-def _titles(design: SagaDesign, names: _Names) -> dict[tuple[str, str], str | None]:
+def _titles(design: SagaDesign, names: Names) -> dict[tuple[str, str], str | None]:
     """What the messages of each request are named after: the operation, or the step where operations differ.
 
     None where an earlier step has the very same messages.

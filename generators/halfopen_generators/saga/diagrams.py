@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from halfopen_generators.saga.durations import spell_duration
+from halfopen.durations import spell_duration
 from halfopen_generators.saga.failures import FailureRow, failure_table
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 

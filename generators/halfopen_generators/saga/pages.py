@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from halfopen.durations import spell_duration
 from halfopen.registry import Judged
 from halfopen.templates import environment, kebab
 from halfopen.vocabulary import Artifact, Check, Counterexample, Finding, Obligation, Verdict
 from halfopen_generators.saga import diagrams
 from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
-from halfopen_generators.saga.durations import spell_duration
 from halfopen_generators.saga.failures import failure_table
 from halfopen_generators.saga.plan import RetryPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.spec import Countermeasure, Style

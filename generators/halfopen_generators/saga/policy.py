@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Generic, Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict
 
 from halfopen import data
-from halfopen.knowledge import thresholds
+from halfopen.durations import Duration
+from halfopen.figures import Figure
 from halfopen.source import parse_source, validate
-from halfopen_generators.saga.spec import Duration, Retry, Word
-
-T = TypeVar("T")
+from halfopen_generators.saga.spec import Retry, Word
 
 
 class _Policy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Figure(_Policy, Generic[T]):
-    """A value and where it comes from.
-
-    In the file it is a value of its own, or the name of a `threshold` of the knowledge base; of one that is a
-    range, with the `end` to take.
-    """
-
-    value: T
-    source: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_threshold(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "threshold" not in data:
-            return data
-        known = thresholds()[data["threshold"]]
-        value = getattr(known, data.get("end", "value"))
-        rest = {key: part for key, part in data.items() if key not in {"threshold", "end"}}
-        return {**rest, "value": f"{value:g}s" if known.unit == "seconds" else value}
 
 
 class Defaults(_Policy):

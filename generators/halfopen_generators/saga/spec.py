@@ -6,27 +6,11 @@ reason. Durations are written `200ms`, `2s`, `5m`, `1h` and held as seconds.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-_DURATION = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)$")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-# What every engine can wait: at least a millisecond, at most a year.
-_SHORTEST, _LONGEST = 0.001, 365 * 24 * 3600.0
-
-
-def _seconds(value: Any) -> Any:
-    if isinstance(value, str):
-        match = _DURATION.match(value.strip())
-        if match is None:
-            raise ValueError("a duration is a number and a unit, such as 200ms, 2s, 5m or 1h")
-        value = float(match[1]) * _SECONDS[match[2]]
-        if not _SHORTEST <= value <= _LONGEST:
-            raise ValueError("a duration is at least 1ms and at most 8760h, a year")
-        return value
-    raise ValueError("a duration is written with its unit, such as 200ms, 2s, 5m or 1h")
+from halfopen.durations import Duration
 
 
 def _one_or_many(value: Any) -> Any:
@@ -37,11 +21,6 @@ def _compensation(value: Any) -> Any:
     return {"action": value} if isinstance(value, str) else value
 
 
-Duration = Annotated[
-    float,
-    BeforeValidator(_seconds, json_schema_input_type=str),
-    Field(description="A number and a unit: 200ms, 2s, 5m, 1h."),
-]
 # What becomes a name in generated code: letters, digits, - and _; a letter first.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 # An operation or an event: PascalCase words, such as ReserveStock.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
+from halfopen.durations import spell_duration
 from halfopen.source import WHOLE, spell
 from halfopen.vocabulary import Certainty, Evidence, Finding, Severity
 from halfopen_generators.saga.codes import CODES
-from halfopen_generators.saga.durations import spell_duration
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.policy import policy
 

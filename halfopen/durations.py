@@ -1,0 +1,43 @@
+"""Durations as a spec writes them: `200ms`, `2s`, `5m`, `1h`, held as seconds."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, TypeAdapter
+
+_DURATION = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)$")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+# What every engine can wait: at least a millisecond, at most a year.
+_SHORTEST, _LONGEST = 0.001, 365 * 24 * 3600.0
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str):
+        match = _DURATION.match(value.strip())
+        if match is None:
+            raise ValueError("a duration is a number and a unit, such as 200ms, 2s, 5m or 1h")
+        value = float(match[1]) * _SECONDS[match[2]]
+        if not _SHORTEST <= value <= _LONGEST:
+            raise ValueError("a duration is at least 1ms and at most 8760h, a year")
+        return value
+    raise ValueError("a duration is written with its unit, such as 200ms, 2s, 5m or 1h")
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_seconds, json_schema_input_type=str),
+    Field(description="A number and a unit: 200ms, 2s, 5m, 1h."),
+]
+_read = TypeAdapter(Duration).validate_python
+
+
+def spell_duration(seconds: float) -> str:
+    """The seconds as a spec writes them, such as 200ms, 2s or 1h: it reads back as the same number."""
+    for unit, size in _SECONDS.items():
+        text = f"{round(seconds / size)}{unit}"
+        if round(seconds / size) > 0 and _read(text) == seconds:
+            return text
+    return f"{Decimal(repr(seconds)):f}s"
