@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # One line per capability: its name on every face, and the package that exposes it.
 MODULES: Mapping[str, str] = {
     "saga": "halfopen_generators.saga",
+    "grpc": "halfopen_generators.grpc",
 }
 
 

@@ -7,17 +7,18 @@ can cost anything: by size, by depth, and by what its aliases expand to.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from halfopen import nodes, wording
+from halfopen import folders, nodes, wording
 from halfopen.vocabulary import Evidence
 
 Location = tuple[str | int, ...]
@@ -83,6 +84,8 @@ class Source:
     file: str | None = None
     text: str = ""
     lines: Mapping[Location, int] = field(default_factory=dict)
+    # What files named in the data may lie in, as real paths; relative names start from the first.
+    folders: tuple[Path, ...] = ()
 
     def line(self, location: Location) -> int | None:
         """The line of that place, or of the nearest place around it that has one; counted from 1."""
@@ -105,6 +108,19 @@ class Source:
             return evidence
         return evidence.model_copy(update={"file": self.file, "line": self.line(location)})
 
+    def inside(self, location: Location, path: str) -> Path:
+        """The file or folder that the value of that place names.
+
+        Raises:
+            BadInput: it leads out of the caller's folders, or the caller gave none.
+        """
+        if not self.folders:
+            raise BadInput([self.problem(location, f"{path!r} can't be used: the caller offers no folder.")])
+        try:
+            return folders.inside(path, self.folders)
+        except folders.Outside as refused:
+            raise BadInput([self.problem(location, str(refused))]) from None
+
     def problem(self, location: Location, message: str, value: Any = None, legal: Iterable[str] = ()) -> Problem:
         """That place as a problem, with the value that stands there and what may stand there instead."""
         return Problem(message, spell(location), self.file, self.line(location), value, tuple(legal))
@@ -116,6 +132,8 @@ def read_source(path: Path, name: str | None = None) -> Source:
     Args:
         path: The file to read.
         name: What evidence and messages call it; left out: its path.
+
+    Files that the data names may lie in the current folder, from which their names start, or in that of the file.
 
     Raises:
         BadInput: it can't be read, is too large, is no YAML, or isn't a mapping at the top.
@@ -130,7 +148,8 @@ def read_source(path: Path, name: str | None = None) -> Source:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         raise BadInput([Problem(f"can't be read: {reason}.", file=file)]) from None
-    return parse_bytes(raw, file=file)
+    around = tuple(Path(os.path.realpath(folder)) for folder in (Path(), path.parent))
+    return replace(parse_bytes(raw, file=file), folders=around)
 
 
 def parse_bytes(raw: bytes, file: str | None = None) -> Source:

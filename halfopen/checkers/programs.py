@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +101,8 @@ def version_of(program: Program) -> str:
 
 
 @contextmanager
-def written(texts: Mapping[str, str]) -> Iterator[Path]:
-    """Those texts as files of a new folder, which is gone afterwards.
+def written(texts: Mapping[str, str | bytes]) -> Iterator[Path]:
+    """Those texts, and images of them, as files of a new folder, which is gone afterwards.
 
     Raises:
         ValueError: a path is absolute or leads out of the folder.
@@ -114,7 +115,7 @@ def written(texts: Mapping[str, str]) -> Iterator[Path]:
                 raise ValueError(f"{path!r} leads out of the folder")
             target = folder.joinpath(*relative.parts)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
+            target.write_bytes(text if isinstance(text, bytes) else text.encode())
         yield folder
 
 
@@ -130,7 +131,7 @@ def check(  # noqa: PLR0913 - a run is these parts, each named at the call
     program: Program,
     arguments: Sequence[str],
     *,
-    texts: Mapping[str, str],
+    texts: Mapping[str, str | bytes],
     looked_at: str,
     stdin: str = "",
     timeout: float = 60.0,
@@ -154,25 +155,60 @@ def compile_protos(name: str, root: str, texts: Mapping[str, str], *, looked_at:
 
     It runs in this process (about 15 ms a file) and knows Google's well-known types.
     """
-    try:
-        from grpc_tools import _protoc_compiler  # noqa: PLC0415 - 45 ms that only contracts need
+    return compiled(name, root, texts, looked_at=looked_at)[0]
 
+
+def compiled(name: str, root: str, texts: Mapping[str, str], *, looked_at: str) -> tuple[Check, bytes]:
+    """The same, and the descriptor set that the texts compile to; empty if they don't. See `descriptor_set`."""
+    try:
         known = version("grpcio-tools")
+        made = descriptor_set(root, texts)
     except (ImportError, PackageNotFoundError):
         why = "grpcio-tools is not installed: install it from PyPI."
-        return Check(name=name, tool=PROTOC, version="none", status=Status.SKIPPED, detail=why)
+        return Check(name=name, tool=PROTOC, version="none", status=Status.SKIPPED, detail=why), b""
+    return _answer(name, PROTOC, known, "\n".join(made.objections) or None, looked_at), made.image
+
+
+@dataclass(frozen=True)
+class DescriptorSet:
+    """Compiled `.proto` texts with what they import and their comments; none of it where there are objections."""
+
+    image: bytes
+    objections: tuple[str, ...]
+
+
+def descriptor_set(root: str, texts: Mapping[str, str]) -> DescriptorSet:
+    """The `.proto` texts, imported relative to the folder `root`, as a serialized FileDescriptorSet.
+
+    Google's well-known types are known, and those of googleapis-common-protos (google.type, google.rpc).
+
+    Raises:
+        ImportError: grpcio-tools is not installed.
+    """
+    from grpc_tools import _protoc_compiler  # noqa: PLC0415 - 45 ms that only contracts need
+
+    paths = [path for path in texts if path.endswith(".proto")]
     objections: list[str] = []
-    with written(texts) as folder:
-        include = [os.fsencode(folder / root), os.fsencode(str(files("grpc_tools") / "_proto"))]
-        for path in texts:
-            if path.endswith(".proto"):
-                relative = PurePosixPath(path).relative_to(root)
-                try:
-                    # The public entry point prints what is wrong; this one raises it.
-                    _protoc_compiler.get_protos(os.fsencode(str(relative)), include)
-                except Exception as error:  # noqa: BLE001 - the compiler raises classes of its own, some bare
-                    objections.extend(_proto_errors(path, error))
-    return _answer(name, PROTOC, known, "\n".join(objections) or None, looked_at)
+    with written(texts) as folder, tempfile.TemporaryDirectory(prefix="halfopen-image-") as beside:
+        places = [str(folder / root), str(files("grpc_tools") / "_proto"), *_googleapis()]
+        relative = [str(PurePosixPath(path).relative_to(root)) for path in paths]
+        for path, name in zip(paths, relative, strict=True):
+            try:
+                # The public entry point prints what is wrong; this one raises it.
+                _protoc_compiler.get_protos(os.fsencode(name), [os.fsencode(place) for place in places])
+            except Exception as error:  # noqa: BLE001 - the compiler raises classes of its own, some bare
+                objections.extend(_proto_errors(path, error))
+        image = Path(beside, "image.binpb")
+        arguments = ["protoc", *(f"-I{place}" for place in places), f"--descriptor_set_out={image}"]
+        arguments += ["--include_imports", "--include_source_info", *relative]
+        if not objections and _protoc_compiler.run_main([os.fsencode(argument) for argument in arguments]) != 0:
+            objections.append("no descriptor set could be made.")
+        return DescriptorSet(b"" if objections else image.read_bytes(), tuple(objections))
+
+
+def _googleapis() -> list[str]:
+    found = find_spec("google.type")
+    return [str(Path(place).parents[1]) for place in found.submodule_search_locations or ()] if found else []
 
 
 def _proto_errors(path: str, error: Exception) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
@@ -161,7 +162,8 @@ def read_spec(spec: str) -> Source:
         BadInput: it can't be read, or isn't plain YAML or JSON.
     """
     if spec == _STDIN:
-        return parse_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), file="<stdin>")
+        found = parse_bytes(sys.stdin.buffer.read(MAX_BYTES + 1), file="<stdin>")
+        return replace(found, folders=(Path.cwd().resolve(),))
     return read_source(Path(spec))
 
 

@@ -69,11 +69,11 @@ class Request:
             BadInput: its file can't be read or lies outside the roots.
         """
         if self.spec_file is None:
-            return Source(data=dict(self.inline))
+            return Source(data=dict(self.inline), folders=roots.folders)
         path = roots.inside(self.spec_file, "spec_file")
         # Evidence names the file as the caller did: the same answer wherever the project lies.
         try:
-            return replace(read_source(path), file=self.spec_file)
+            return replace(read_source(path), file=self.spec_file, folders=roots.folders)
         except BadInput as error:
             raise BadInput(replace(problem, file=self.spec_file) for problem in error.problems) from None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from halfopen.folders import Outside, inside
 from halfopen.source import BadInput, Problem
 
 
@@ -40,15 +41,10 @@ class Roots:
         """
         if not self.folders:
             raise _refusal(argument, f"{path!r} can't be used: the client offers no folder as a root.")
-        if not path or "\0" in path:
-            raise _refusal(argument, "is no path.")
-        if ".." in PurePath(path).parts:
-            raise _refusal(argument, f"{path!r} climbs with '..': write the path without it.")
-        real = Path(os.path.realpath(self.folders[0] / path))
-        if any(real.is_relative_to(folder) for folder in self.folders):
-            return real
-        allowed = ", ".join(str(folder) for folder in self.folders)
-        raise _refusal(argument, f"{path!r} leads to {real}, outside the allowed folders: {allowed}.")
+        try:
+            return inside(path, self.folders)
+        except Outside as refused:
+            raise _refusal(argument, str(refused)) from None
 
 
 def _local_path(uri: str) -> str | None:

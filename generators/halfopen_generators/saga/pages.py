@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from halfopen.durations import spell_duration
+from halfopen.markdown import Table, optional_table, table
 from halfopen.registry import Judged
 from halfopen.templates import environment, kebab
 from halfopen.vocabulary import Artifact, Check, Counterexample, Finding, Obligation, Verdict
@@ -75,14 +76,6 @@ _FOLDERS = {
     "sql": "PostgreSQL tables for inbox, outbox and idempotency, and the statements that use them",
     "tests": "every failure above, and every counterexample, replayed against the code",
 }
-
-
-@dataclass(frozen=True)
-class Table:
-    """A Markdown table. Cells are escaped here, so that a template only joins them."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -183,19 +176,6 @@ def _optional(text: str) -> tuple[str, ...]:
     return (text,) if text else ()
 
 
-def _cell(text: object) -> str:
-    return " ".join(str(text).split()).replace("|", "\\|")
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    return Table(tuple(head), tuple(tuple(_cell(cell) for cell in row) for row in rows))
-
-
-def _optional_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> tuple[Table, ...]:
-    table = _table(head, rows)
-    return (table,) if table.rows else ()
-
-
 def _facts(design: SagaDesign, target: str) -> Table:
     deadline = spell_duration(design.deadline) if design.deadline else "none"
     pivot = design.pivot.name if design.pivot else "none: every step can be undone"
@@ -207,15 +187,15 @@ def _facts(design: SagaDesign, target: str) -> Table:
         ("Deadline", deadline),
         ("Code", target),
     ]
-    return _table(("", ""), rows)
+    return table(("", ""), rows)
 
 
 def _steps(design: SagaDesign) -> Table:
     if design.orchestrated:
         head: tuple[str, ...] = ("Step", "At", "Action", "Kind", "Comes after", "Undone by", "Timeout", "Tries")
-        return _table(head, (_orchestrated_step(step) for step in design.steps))
+        return table(head, (_orchestrated_step(step) for step in design.steps))
     head = ("Step", "At", "Hears", "Action", "Kind", "Says", "If refused", "Undone by", "When it hears")
-    return _table(head, (_choreographed_step(step) for step in design.steps))
+    return table(head, (_choreographed_step(step) for step in design.steps))
 
 
 def _orchestrated_step(step: StepPlan) -> tuple[str, ...]:
@@ -261,7 +241,7 @@ def orchestrated_failures(design: SagaDesign) -> Table:
         (row.step, row.words, row.what_happens, "never: it stands still" if row.stands_still else row.outcome)
         for row in failure_table(design)
     )
-    return _table(("When", "fails so", "this happens", "and the run ends"), rows)
+    return table(("When", "fails so", "this happens", "and the run ends"), rows)
 
 
 def choreographed_failures(design: SagaDesign, scenarios: Iterable[ChoreographyScenario]) -> Table:
@@ -271,7 +251,7 @@ def choreographed_failures(design: SagaDesign, scenarios: Iterable[ChoreographyS
         for scenario in scenarios
         if scenario.name != "happy-path"
     )
-    return _table(("When", "this is undone", "and the run ends"), rows)
+    return table(("When", "this is undone", "and the run ends"), rows)
 
 
 def _undone(design: SagaDesign, names: Iterable[str]) -> str:
@@ -314,7 +294,7 @@ def _obligations(obligations: Iterable[Obligation]) -> tuple[Table, ...]:
         )
         for obligation in obligations
     )
-    return _optional_table(("Who", "keeps", "by", "Needed", "Because"), rows)
+    return optional_table(("Who", "keeps", "by", "Needed", "Because"), rows)
 
 
 def _promise(obligation: Obligation) -> str:
@@ -328,7 +308,7 @@ def _countermeasures(design: SagaDesign) -> tuple[Table, ...]:
         for step in design.steps
         for resource, measure in step.countermeasures.items()
     )
-    return _optional_table(("Step", "Resource", "Countermeasure", "What keeps it"), rows)
+    return optional_table(("Step", "Resource", "Countermeasure", "What keeps it"), rows)
 
 
 def _verdicts(verdicts: Iterable[Verdict]) -> tuple[Table, ...]:
@@ -343,7 +323,7 @@ def _verdicts(verdicts: Iterable[Verdict]) -> tuple[Table, ...]:
         )
         for verdict in verdicts
     )
-    return _optional_table(("Property", "Verdict", "States", "Transitions", "Depth", "Search"), rows)
+    return optional_table(("Property", "Verdict", "States", "Transitions", "Depth", "Search"), rows)
 
 
 def _confirmed(verdict: Verdict) -> str:
@@ -353,12 +333,12 @@ def _confirmed(verdict: Verdict) -> str:
 
 def _checks(checks: Iterable[Check]) -> tuple[Table, ...]:
     rows = ((c.name, f"{c.tool} {c.version}", c.status, c.detail) for c in checks)
-    return _optional_table(("Check", "Tool", "Result", "What was looked at"), rows)
+    return optional_table(("Check", "Tool", "Result", "What was looked at"), rows)
 
 
 def _decisions(design: SagaDesign) -> Table:
     rows = ((d.about, d.choice, ", ".join(d.instead_of) or "-", d.because) for d in design.decisions)
-    return _table(("About", "Decided", "Instead of", "Because"), rows)
+    return table(("About", "Decided", "Instead of", "Because"), rows)
 
 
 def _business(paths: Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,23 @@
+"""gRPC APIs: from a spec to a Protobuf package that compiles, lints and evolves, and to how it is called."""
+
+from __future__ import annotations
+
+from halfopen.registry import Capability
+from halfopen_generators.grpc.check import check
+from halfopen_generators.grpc.design import design
+from halfopen_generators.grpc.render import render
+from halfopen_generators.grpc.spec import GrpcSpec
+
+capability = Capability(
+    name="grpc",
+    title="Design a gRPC API",
+    summary="Design a Protobuf package with its deadlines, retries and errors, lint it, and compare it with what is "
+    "released.",
+    tool="design_grpc",
+    spec=GrpcSpec,
+    design=design,
+    decisions=lambda api: api.decisions,
+    check=check,
+    render=render,
+    file_suffixes=(".grpc.yaml", ".grpc.yml", ".grpc.json"),
+)

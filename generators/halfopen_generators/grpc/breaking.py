@@ -1,0 +1,115 @@
+"""What the new version breaks for those who run the released one: found by buf, told by us."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from halfopen.checkers import programs
+from halfopen.source import Location
+from halfopen.vocabulary import Check, Finding, Severity, Status
+from halfopen_generators.grpc.plan import Api
+from halfopen_generators.grpc.policy import Break, policy
+from halfopen_generators.grpc.previous import Previous
+from halfopen_generators.grpc.rules import at, finding
+
+NAME = "what is released still works"
+CATEGORIES = ("FILE", "WIRE_JSON")
+_FOUND = 100  # buf's exit status where it found breaks
+_NEW, _OLD = "new.binpb", "released.binpb"
+_SUBJECT = re.compile(r'(field|enum value|oneof|RPC|message|enum|service|file) "([^"]*)"', re.IGNORECASE)
+_HOLDER = re.compile(r'on (message|enum|service) "([^"]*)"')
+_REFERENCE = re.compile(r" See https://\S+ for .*$")
+
+
+@dataclass(frozen=True)
+class Told:
+    """One break as buf told it, and what the policy knows of its rule."""
+
+    rule: str
+    text: str
+    known: Break
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What was broken: several rules may tell of the same thing."""
+        subject, holder = _SUBJECT.search(self.text), _HOLDER.search(self.text)
+        if subject is None:
+            return (self.known.code, self.text)
+        return (self.known.code, subject[1].lower(), subject[2], holder[2] if holder else "")
+
+
+def compare(api: Api, image: bytes, previous: Previous) -> tuple[Check, tuple[Finding, ...]]:
+    """The check against the released version, and a finding for each break."""
+    tool, known = programs.BUF.name, programs.version_of(programs.BUF)
+    executable = programs.find(programs.BUF)
+    if executable is None or not image:
+        why = "the package doesn't compile." if executable else f"buf is not installed: {programs.BUF.how_to_get}."
+        return Check(name=NAME, tool=tool, version=known, status=Status.SKIPPED, detail=why), ()
+    config = json.dumps({"version": "v2", "breaking": {"use": CATEGORIES}})
+    arguments = ("breaking", _NEW, "--against", _OLD, "--config", config, "--error-format", "json")
+    with programs.written({_NEW: image, _OLD: previous.image}) as folder:
+        ran = programs.run(executable, arguments, folder=folder)
+    if ran.status not in {0, _FOUND}:
+        detail = ran.stderr.strip() or f"exit status {ran.status}"
+        return Check(name=NAME, tool=tool, version=known, status=Status.FAILED, detail=detail[:1_000]), ()
+    told = _gravest(_told(ran.stdout, api, previous))
+    grave = sum(each.known.severity is Severity.ERROR for each in told)
+    detail = f"rules {' and '.join(CATEGORIES)} against {previous.given}: "
+    detail += f"{len(told)} breaks, {grave} of them of calls" if told else "nothing breaks"
+    status = Status.FAILED if grave else Status.PASSED
+    check = Check(name=NAME, tool=tool, version=known, status=status, detail=detail)
+    return check, tuple(_finding(api, each) for each in told)
+
+
+def _told(output: str, api: Api, previous: Previous) -> Iterable[Told]:
+    for line in output.splitlines():
+        found: Mapping[str, Any] = json.loads(line)
+        rule, text = str(found["type"]), _REFERENCE.sub("", str(found["message"]))
+        ours = any(f'"{name}"' in text for name in previous.files)
+        # The released image may hold other packages, which this spec says nothing of.
+        if rule == "FILE_NO_DELETE" and not ours:
+            continue
+        if rule != "FILE_NO_DELETE" and found.get("path") not in {api.path, None}:
+            continue
+        yield Told(rule, text, policy().breaks.get(rule, policy().breaks["OTHER"]))
+
+
+def _gravest(told: Iterable[Told]) -> tuple[Told, ...]:
+    """One for each thing that is broken."""
+    kept: dict[tuple[str, ...], Told] = {}
+    for each in told:
+        other = kept.get(each.about)
+        if other is None or each.known.severity.rank > other.known.severity.rank:
+            kept[each.about] = each
+    return tuple(kept.values())
+
+
+def _finding(api: Api, told: Told) -> Finding:
+    return finding(
+        told.known.code,
+        f"{told.text} ({told.rule}) Who is hurt: {told.known.hurt}",
+        told.known.instead,
+        at(*_place(api, told)),
+        severity=told.known.severity,
+    )
+
+
+def _place(api: Api, told: Told) -> Location:
+    """Where in the spec the broken thing stands; where it is gone, what holds it, or the key `previous`."""
+    subject, holder = _SUBJECT.search(told.text), _HOLDER.search(told.text)
+    name, on = (subject[2] if subject else ""), (holder[2] if holder else "")
+    if (message := api.by_name.get(on) or api.by_name.get(name)) is not None:
+        part = next((part for part in message.fields if str(part.number) == name), None)
+        return message.location if part is None else (*message.location, part.name)
+    for enum in api.enums:
+        if enum.name in {on, name}:
+            return ("enums", enum.name)
+    for service in api.services:
+        if service.name in {on, name}:
+            rpc = next((rpc for rpc in service.methods if rpc.name == name), None)
+            return rpc.location if rpc else ("services", service.asked)
+    return ("previous",)

@@ -1,0 +1,101 @@
+"""What is wrong with a designed API: the rules, the compiler, buf, the released version, and a real channel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from halfopen.checkers import programs
+from halfopen.progress import Progress
+from halfopen.registry import Judged, Options
+from halfopen.vocabulary import Check, Finding, Severity, Status
+from halfopen_generators.grpc import proto_file, service_config
+from halfopen_generators.grpc.breaking import compare
+from halfopen_generators.grpc.plan import PROTO_ROOT, Api
+from halfopen_generators.grpc.rules import static_findings
+
+_LINT = "the package is well formed"
+_IMAGE = "image.binpb"
+
+
+def check(api: Api, options: Options, progress: Progress) -> Judged:
+    """Everything that can say no to the design, asked."""
+    del options  # there are none
+    texts = {artifact.path: artifact.text for artifact in proto_file.artifacts(api)}
+    looked_at = _sizes(api)
+    progress.report(0, "checks done")
+    compiled, image = programs.compiled("the package compiles", PROTO_ROOT, texts, looked_at=looked_at)
+    checks = [compiled, _lint(api, image, looked_at), _format(texts)]
+    progress.report(len(checks), "checks done")
+    broken: tuple[Finding, ...] = ()
+    if api.previous is not None:
+        compared, broken = compare(api, image, api.previous)
+        checks.append(compared)
+    retried = sum(rpc.retry is not None for rpc in api.methods)
+    timed = f"{_count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
+    checks.append(service_config.accepted(service_config.spelled(api), looked_at=timed))
+    progress.report(len(checks), "checks done")
+    findings = tuple(sorted((*static_findings(api), *broken), key=_gravest_first))
+    return Judged(summary=_summary(api, findings, checks), findings=findings, checks=tuple(checks))
+
+
+def _lint(api: Api, image: bytes, looked_at: str) -> Check:
+    if not image:
+        why = "the package doesn't compile."
+        return Check(name=_LINT, tool="buf", version="none", status=Status.SKIPPED, detail=why)
+    config = {"version": "v2", "lint": {"use": proto_file.LINT, "except": list(proto_file.excepted(api))}}
+    folder = api.path.rsplit("/", 1)[0]
+    without = f", without {' and '.join(proto_file.excepted(api))}" if proto_file.excepted(api) else ""
+    return programs.check(
+        _LINT,
+        programs.BUF,
+        ("lint", _IMAGE, "--path", folder, "--config", json.dumps(config)),
+        texts={_IMAGE: image},
+        looked_at=f"{looked_at}; rules {' and '.join(proto_file.LINT)}{without}",
+    )
+
+
+def _format(texts: dict[str, str]) -> Check:
+    return programs.check(
+        "the package is formatted",
+        programs.BUF,
+        ("format", "--diff", "--exit-code"),
+        texts=texts,
+        looked_at="buf format changes nothing",
+    )
+
+
+def _sizes(api: Api) -> str:
+    parts = (
+        _count(len(api.services), "service"),
+        _count(len(api.methods), "rpc"),
+        _count(len(api.messages), "message"),
+        _count(len(api.enums), "enum"),
+    )
+    return ", ".join(parts)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _gravest_first(found: Finding) -> tuple[int, str, str]:
+    return -found.severity.rank, found.code, found.evidence[0].path
+
+
+def _summary(api: Api, findings: Iterable[Finding], checks: Iterable[Check]) -> str:
+    head = f"{api.package}: {_sizes(api)}."
+    errors = dict.fromkeys(found.code for found in findings if found.severity is Severity.ERROR)
+    failed = [check.name for check in checks if check.status is Status.FAILED]
+    skipped = [check.name for check in checks if check.status is Status.SKIPPED]
+    if errors or failed:
+        codes = f" Errors: {', '.join(errors)}." if errors else ""
+        no = f" Failed: {'; '.join(failed)}." if failed else ""
+        return f"{head}{codes}{no}"
+    if skipped:
+        return f"{head} No error was found, but not all was looked at: {'; '.join(skipped)}."
+    warned = dict.fromkeys(found.code for found in findings if found.severity is Severity.WARNING)
+    compared = f" Nothing breaks those who run {api.previous.given}." if api.previous and not findings else ""
+    return f"{head} It compiles, lints and is taken by a channel.{compared}" + (
+        f" Warnings: {', '.join(warned)}." if warned else ""
+    )

@@ -1,0 +1,243 @@
+"""Every decision about a gRPC API, each with its reason: from the spec, the policy, and the version that is released.
+
+Nothing else is read. The released version is a file that the spec names, so it is a part of what is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from halfopen.registry import Options
+from halfopen.source import Location, Source
+from halfopen.vocabulary import Decision
+from halfopen_generators.grpc import methods, service_config
+from halfopen_generators.grpc.elements import PAGE_REQUEST, PAGE_RESPONSE, Elements, imports, phrase
+from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MessagePlan, MethodPlan, ServicePlan
+from halfopen_generators.grpc.policy import policy
+from halfopen_generators.grpc.previous import Previous, read_previous
+from halfopen_generators.grpc.references import check_references, request_name, service_name
+from halfopen_generators.grpc.spec import GrpcSpec, MessageSpec, MethodSpec
+from halfopen_generators.grpc.types import GOOGLEAPIS
+
+LAW_OF_FALLACIES = 1
+LAW_OF_BOUNDARIES = 3
+LAW_OF_BREAKERS = 5
+
+
+def design(spec: GrpcSpec, source: Source, options: Options) -> Api:
+    """The API with everything decided.
+
+    Raises:
+        BadInput: names in the spec don't meet, or the released version can't be used.
+    """
+    del options  # there are none
+    check_references(spec, source)
+    previous = read_previous(spec.previous, spec.package, source) if spec.previous else None
+    made = Elements(spec, previous)
+    made.decided.extend(_of_the_package(spec, previous))
+    services: list[ServicePlan] = []
+    messages: list[MessagePlan] = []
+    for asked, named in spec.services.items():
+        rpcs = []
+        for name, method in named.items():
+            rpc, own = _method(made, asked, name, method)
+            rpcs.append(rpc)
+            messages.extend(own)
+        name = asked if previous and asked in previous.services else service_name(asked)
+        services.append(ServicePlan(name, asked, made.comment(asked, f"{phrase(asked)}."), tuple(rpcs)))
+    messages += [
+        made.message(name, body, ("messages", name), f"{phrase(name)}.") for name, body in spec.messages.items()
+    ]
+    enums = tuple(made.enum(name) for name in spec.enums)
+    made.decided.extend(_of_the_channel(spec, service_config.health_name(spec.package, services)))
+    return Api(
+        package=spec.package,
+        audience=spec.audience,
+        style=spec.style,
+        path=_path(spec.package, previous),
+        imports=imports(tuple(messages), (side for rpc in _all(services) for side in (rpc.request, rpc.response))),
+        services=tuple(services),
+        messages=tuple(messages),
+        enums=enums,
+        comments=spec.comments,
+        previous=previous,
+        decisions=tuple(_merged(made.decided)),
+    )
+
+
+def _merged(decided: list[Decision]) -> Iterator[Decision]:
+    """The decisions, those that are the same for several elements told once."""
+    alike: dict[Decision, list[str]] = {}
+    for decision in decided:
+        element, _, aspect = decision.about.rpartition(".")
+        alike.setdefault(decision.model_copy(update={"about": aspect if element else ""}), []).append(decision.about)
+    for decision, about in alike.items():
+        names = [each.removesuffix(f".{decision.about}").partition(".")[2] for each in about]
+        one = about[0] if len(about) == 1 else f"{decision.about} of {', '.join(names)}"
+        yield decision.model_copy(update={"about": one})
+
+
+def _all(services: list[ServicePlan]) -> Iterator[MethodPlan]:
+    return (rpc for service in services for rpc in service.methods)
+
+
+def _path(package: str, previous: Previous | None) -> str:
+    """The file below PROTO_ROOT: in the folders of its package, and by the name it is released under."""
+    parts = package.split(".")
+    if previous is not None and len(previous.files) == 1:
+        return "/".join([*parts, previous.files[0].rsplit("/", 1)[-1]])
+    return "/".join([*parts, f"{base_name(package)}.proto"])
+
+
+def base_name(package: str) -> str:
+    """The last part of the package that is no version."""
+    parts = package.split(".")
+    return parts[-2] if len(parts) > 1 and methods.VERSION.fullmatch(parts[-1]) else parts[-1]
+
+
+def _of_the_package(spec: GrpcSpec, previous: Previous | None) -> Iterator[Decision]:
+    path = f"{PROTO_ROOT}/{_path(spec.package, previous)}"
+    yield Decision(
+        about="package",
+        choice=f"one file, {path}",
+        because="Its folders are those of the package, as buf and every generator expect. One file can't import in a "
+        "circle, and stays easy to compare with what is released; what outgrows it is a package of its own.",
+        instead_of=("one file per service", "one file per message"),
+        law=LAW_OF_BOUNDARIES,
+    )
+    yield Decision(
+        about="services",
+        choice="a request and a response message of its own for each rpc",
+        because="A message that two rpcs share can't grow for one of them alone.",
+        instead_of=("shared messages", "the resource itself as the response, as Google's AIPs have it"),
+        law=LAW_OF_BOUNDARIES,
+    )
+    yield Decision(
+        about="style",
+        choice="buf's STANDARD rules; AIP's responses allowed" if spec.style == "aip" else "buf's STANDARD rules",
+        because="Where buf and Google's AIPs contradict each other a package has to follow one of them everywhere. "
+        + (
+            "The spec asks for AIP: standard methods may answer with the resource, or with nothing."
+            if spec.style == "aip"
+            else "buf's are those that the lint run enforces, and a response of its own can grow."
+        ),
+        instead_of=("buf alone",) if spec.style == "aip" else ("aip: GetOrder answers with Order itself",),
+        law=LAW_OF_BOUNDARIES,
+    )
+    if previous is not None:
+        yield Decision(
+            about="previous",
+            choice=f"numbers and names as released in {previous.given}; what is deleted is reserved",
+            because="Whoever runs the released version reads by number: a number that means something else is read as "
+            "what it meant.",
+            instead_of=("numbers in the order of the spec",),
+            law=LAW_OF_BOUNDARIES,
+        )
+    if spec.audience == "public":
+        yield Decision(
+            about="audience",
+            choice="gRPC, as the spec asks; REST is recommended",
+            because="A public API is called by clients that you don't choose, and REST needs nothing but HTTP and "
+            "JSON: any language, a browser, curl.",
+            instead_of=("REST with an OpenAPI document", "both, by transcoding (google.api.http)"),
+            law=LAW_OF_FALLACIES,
+        )
+
+
+def _of_the_channel(spec: GrpcSpec, health: str) -> Iterator[Decision]:
+    retry = policy().retry
+    yield Decision(
+        about="service config: loadBalancingConfig",
+        choice="round_robin",
+        because="The default, pick_first, sends all calls over one connection to one server for as long as it lasts.",
+        instead_of=("pick_first", "a proxy or mesh that balances each call"),
+        law=LAW_OF_BREAKERS,
+    )
+    yield Decision(
+        about="service config: retryThrottling",
+        choice=f"maxTokens {retry.max_tokens.value}, tokenRatio {retry.token_ratio.value:g}",
+        because="Once half of the tokens are gone, clients stop retrying: a server in trouble is not kept there by "
+        f"retries. {retry.max_tokens.source}",
+        instead_of=("no throttling",),
+        law=LAW_OF_BREAKERS,
+    )
+    yield Decision(
+        about="service config: healthCheckConfig",
+        choice=f"serviceName {health}" if health else "serviceName empty: the server as a whole",
+        because="Clients that support it ask grpc.health.v1 and leave out a server that says it isn't serving; one "
+        "that doesn't offer the service counts as healthy.",
+        instead_of=("no health checking: a server that is up and broken gets its share of calls",),
+        law=LAW_OF_BREAKERS,
+    )
+    yield Decision(
+        about="service config: hedging",
+        choice="none",
+        because="It multiplies load whenever servers are slow, which is when they can bear it least.",
+        instead_of=("hedgingPolicy for reads, once the tail of their latency was measured",),
+        law=LAW_OF_BREAKERS,
+    )
+    if any(part.type.strip().endswith("money") for body in spec.messages.values() for part in body.fields.values()):
+        yield Decision(
+            about="messages",
+            choice="google.type.Money",
+            because="It is exact, and what others use. It is not part of the Protobuf compiler: buf.yaml names "
+            f"{GOOGLEAPIS}, which `buf dep update` fetches.",
+            instead_of=("a message of the package", "double, which can't hold a cent"),
+            law=LAW_OF_FALLACIES,
+        )
+
+
+def _method(made: Elements, service: str, name: str, asked: MethodSpec) -> tuple[MethodPlan, list[MessagePlan]]:
+    location: Location = ("services", service, name)
+    base = request_name(made.spec, service, name)
+    paginated = methods.paginated(name, asked, location, made.decided)
+    own: list[MessagePlan] = []
+    names: dict[str, str] = {}
+    for side, body in (("request", asked.request), ("response", asked.response)):
+        names[side] = body if isinstance(body, str) else _own_name(made, service, name, base, side)
+        if isinstance(body, MessageSpec):
+            pages = (PAGE_REQUEST if side == "request" else PAGE_RESPONSE) if paginated else ()
+            what = {"request": f"What {name} takes.", "response": f"What {name} answers with."}[side]
+            partial = side == "request" and policy().is_("partial", name)
+            place = (*location, side)
+            own.append(made.message(names[side], body, place, what, more=pages, partial=partial))
+    deadline = methods.deadline(asked, location, made.decided)
+    errors = methods.errors(name, asked, location, made.decided)
+    retry = methods.retry(asked, deadline, location, made.decided)
+    resumable = methods.resumable(made.spec, asked)
+    methods.decide_stream(asked, location, made.decided, resumable=resumable)
+    methods.decide_idempotency(asked, location, made.decided)
+    return (
+        MethodPlan(
+            name=name,
+            service=service,
+            location=location,
+            comment=made.comment(f"{service}.{name}", f"{phrase(name)}."),
+            kind=asked.kind,
+            request=names["request"],
+            response=names["response"],
+            own_request=names["request"] in {f"{name}Request", f"{service_name(service)}{name}Request"},
+            own_response=names["response"] in {f"{name}Response", f"{service_name(service)}{name}Response"},
+            deadline=deadline,
+            deadline_given=asked.deadline is not None,
+            idempotency=asked.idempotency,
+            errors=errors,
+            paginated=paginated,
+            resumable=resumable,
+            retry=retry,
+            retry_asked=asked.retry is not None,
+            codes_asked=asked.retry.codes if asked.retry else (),
+        ),
+        own,
+    )
+
+
+def _own_name(made: Elements, service: str, name: str, base: str, side: str) -> str:
+    """The message's name: as it is released, if that is one of the two that buf allows."""
+    end = side.capitalize()
+    released = made.previous.requests.get((service_name(service), name)) if made.previous else None
+    if released is not None:
+        known = released[0 if side == "request" else 1].rsplit(".", 1)[-1]
+        if known in {f"{name}{end}", f"{service_name(service)}{name}{end}"}:
+            return known
+    return f"{base}{end}"

@@ -1,0 +1,204 @@
+"""What people read: DESIGN.md, the API page and the evolution note, as values that the templates only lay out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from halfopen.durations import spell_duration
+from halfopen.markdown import Table, optional_table, table
+from halfopen.registry import Judged
+from halfopen.templates import environment
+from halfopen.vocabulary import Artifact, Check, Finding
+from halfopen_generators.grpc.elements import spelled
+from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MethodPlan, RetryPlan, ServicePlan, Span
+from halfopen_generators.grpc.policy import policy
+from halfopen_generators.grpc.proto_file import PROMISES
+
+_MARKDOWN = "text/markdown"
+_MOST_DRAWN = 40
+_BREAKS = frozenset({"PRT01", "PRT02"})
+# What every call may fail with, whatever the rpc.
+_OF_EVERY_CALL = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+
+
+def pages(api: Api, judged: Judged, files: Iterable[str]) -> Iterator[Artifact]:
+    """All of them."""
+    yield _page("DESIGN.md", _design(api, judged, files))
+    yield _page("API.md", _api(api))
+    yield _page("EVOLUTION.md", _evolution(api, judged))
+
+
+def _page(name: str, page: dict[str, object]) -> Artifact:
+    text = environment("halfopen_generators.grpc").get_template(f"pages/{name}.j2").render(page=page)
+    return Artifact(path=name, media_type=_MARKDOWN, text=text)
+
+
+def _design(api: Api, judged: Judged, files: Iterable[str]) -> dict[str, object]:
+    return {
+        "name": api.package,
+        "summary": judged.summary,
+        "facts": _facts(api),
+        "findings": [(found, ", ".join(each.path for each in found.evidence)) for found in judged.findings],
+        "checks": _checks(judged.checks),
+        "decisions": table(
+            ("About", "Decided", "Instead of", "Because"),
+            ((d.about, d.choice, "; ".join(d.instead_of) or "-", d.because) for d in api.decisions),
+        ),
+        "files": [(path, _what(path)) for path in sorted(files)],
+    }
+
+
+def _facts(api: Api) -> Table:
+    retried = [rpc.name for rpc in api.methods if rpc.retry]
+    rows = [
+        ("Package", f"`{api.package}` in `{PROTO_ROOT}/{api.path}`"),
+        ("Audience", api.audience),
+        ("Rules", "buf STANDARD and COMMENTS" + (", responses as AIP has them" if api.style == "aip" else "")),
+        ("Released version", api.previous.given if api.previous else "none was named"),
+        ("Retried by clients", ", ".join(retried) or "nothing"),
+        ("Streams", ", ".join(rpc.name for rpc in api.methods if rpc.streams) or "none"),
+    ]
+    return table(("", ""), rows)
+
+
+def _checks(checks: Iterable[Check]) -> Table:
+    rows = ((check.name, f"{check.tool} {check.version}", check.status, check.detail) for check in checks)
+    return table(("Check", "Tool", "Result", "What was looked at"), rows)
+
+
+def _what(path: str) -> str:
+    known = {
+        "API.md": "what callers read",
+        "EVOLUTION.md": "what may change, and how",
+        "buf.yaml": "lints and compares the package: `buf lint`, `buf breaking`",
+        "service-config.json": "what clients do by themselves: deadlines, retries, load balancing",
+    }
+    return known.get(path, "the package" if path.endswith(".proto") else "the spec as it was checked")
+
+
+def _api(api: Api) -> dict[str, object]:
+    return {
+        "package": api.package,
+        "path": f"{PROTO_ROOT}/{api.path}",
+        "services": [_service(service) for service in api.services],
+        "errors": _errors(api),
+        "messages": [
+            (
+                message.name,
+                " ".join(message.comment),
+                optional_table(
+                    ("Field", "Number", "Type", "What"),
+                    (
+                        (part.name, part.number, f"`{part.type}`", _of_oneof(part.oneof) + " ".join(part.comment))
+                        for part in message.fields
+                    ),
+                ),
+            )
+            for message in api.messages
+        ],
+        "enums": [
+            (
+                enum.name,
+                " ".join(enum.comment),
+                table(
+                    ("Value", "Number", "What"),
+                    ((value.name, value.number, " ".join(value.comment)) for value in enum.values),
+                ),
+            )
+            for enum in api.enums
+        ],
+    }
+
+
+def _of_oneof(name: str | None) -> str:
+    return f"One of `{name}`. " if name else ""
+
+
+def _service(service: ServicePlan) -> dict[str, object]:
+    return {
+        "name": service.name,
+        "comment": " ".join(service.comment),
+        "diagram": _diagram(service),
+        "more": max(len(service.methods) - _MOST_DRAWN, 0),
+        "rpcs": table(
+            ("Rpc", "What", "Takes", "Answers", "Deadline", "A second call", "Retried by clients", "Errors"),
+            (_rpc(rpc) for rpc in service.methods),
+        ),
+    }
+
+
+def _rpc(rpc: MethodPlan) -> tuple[str, ...]:
+    takes = "stream " if rpc.kind in {"client-stream", "bidi"} else ""
+    gives = "stream " if rpc.kind in {"server-stream", "bidi"} else ""
+    return (
+        rpc.name,
+        " ".join(rpc.comment),
+        f"{takes}{spelled(rpc.request)}",
+        f"{gives}{spelled(rpc.response)}",
+        spell_duration(rpc.deadline),
+        PROMISES[rpc.idempotency],
+        _tries(rpc.retry),
+        ", ".join(rpc.errors) or "-",
+    )
+
+
+def _tries(retry: RetryPlan | None) -> str:
+    if retry is None:
+        return "no"
+    first, longest = spell_duration(round(retry.first_wait, 9)), spell_duration(retry.longest_wait)
+    codes = ", ".join(retry.codes)
+    return f"{retry.attempts} tries on {codes}; waits {first}, times {retry.factor:g}, at most {longest}"
+
+
+def _diagram(service: ServicePlan) -> str:
+    """Every rpc of the service once, as a Mermaid sequence diagram. Its names are Protobuf's, so nothing is escaped."""
+    lines = ["sequenceDiagram", "    participant c as caller", f"    participant s as {service.name}"]
+    for rpc in service.methods[:_MOST_DRAWN]:
+        asks = f"    c->>s: {rpc.name}({spelled(rpc.request)})"
+        answers = f"    s-->>c: {spelled(rpc.response)}"
+        streams_in, streams_out = rpc.kind in {"client-stream", "bidi"}, rpc.kind in {"server-stream", "bidi"}
+        for line, streams in ((asks, streams_in), (answers, streams_out)):
+            lines += ["    loop stream", f"    {line}", "    end"] if streams else [line]
+    return "\n".join(lines)
+
+
+def _errors(api: Api) -> Table:
+    used = dict.fromkeys((*(code for rpc in api.methods for code in rpc.errors), *_OF_EVERY_CALL))
+    rows = (
+        (code, known.meaning, f"`google.rpc.{known.detail}`", known.caller)
+        for code, known in policy().statuses.items()
+        if code in used
+    )
+    return table(("Status", "What it means", "Detail", "What the caller does"), rows)
+
+
+def _evolution(api: Api, judged: Judged) -> dict[str, object]:
+    breaks: list[Finding] = [found for found in judged.findings if found.code in _BREAKS]
+    return {
+        "package": api.package,
+        "previous": api.previous.given if api.previous else None,
+        "breaks": breaks,
+        "numbers": optional_table(
+            ("Message or enum", "Next number", "Reserved"),
+            (
+                *((each.name, _next([f.number for f in each.fields], each.reserved),
+                   _reserved(each.reserved, each.reserved_names)) for each in api.messages),
+                *((each.name, _next([v.number for v in each.values], each.reserved),
+                   _reserved(each.reserved, each.reserved_names)) for each in api.enums),
+            ),
+        ),
+    }  # fmt: skip
+
+
+def _next(numbers: Iterable[int], reserved: tuple[Span, ...]) -> int:
+    """The lowest number above all that are in use and not reserved."""
+    number = max(numbers, default=0) + 1
+    for first, last in sorted(reserved):
+        if first <= number <= last:
+            number = last + 1
+    return number
+
+
+def _reserved(spans: tuple[Span, ...], names: tuple[str, ...]) -> str:
+    numbers = (str(first) if first == last else f"{first} to {last}" for first, last in spans)
+    return ", ".join((*numbers, *names)) or "-"

@@ -1,0 +1,153 @@
+"""The designed API: everything decided, nothing left to guess. All that comes after design reads this alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from halfopen.source import Location
+from halfopen.vocabulary import Decision
+from halfopen_generators.grpc.spec import Audience, Idempotency, Kind, Status, Style
+
+if TYPE_CHECKING:
+    from halfopen_generators.grpc.previous import Previous
+
+PROTO_ROOT = "proto"
+# A number, or the first and the last of several.
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FieldPlan:
+    """One field of a message. `asked` is its type as a spec writes it, `type` as Protobuf does."""
+
+    name: str
+    number: int
+    asked: str
+    type: str
+    comment: tuple[str, ...]
+    oneof: str | None = None
+    hot: bool = False
+
+
+@dataclass(frozen=True)
+class MessagePlan:
+    """One message, its fields by number, and what was deleted from it."""
+
+    name: str
+    comment: tuple[str, ...]
+    location: Location
+    fields: tuple[FieldPlan, ...]
+    oneofs: Mapping[str, tuple[str, ...]]  # by name, with their comments
+    reserved: tuple[Span, ...] = ()
+    reserved_names: tuple[str, ...] = ()
+
+    @property
+    def by_name(self) -> dict[str, FieldPlan]:
+        """The fields by their names."""
+        return {field.name: field for field in self.fields}
+
+
+@dataclass(frozen=True)
+class ValuePlan:
+    """One value of an enum. `asked` is its name in the spec; released as it is, a name may lack the enum's prefix."""
+
+    name: str
+    number: int
+    asked: str
+    comment: tuple[str, ...]
+    released_as_is: bool = False
+
+
+@dataclass(frozen=True)
+class EnumPlan:
+    """One enum, its values by number, and what was deleted from it."""
+
+    name: str
+    comment: tuple[str, ...]
+    values: tuple[ValuePlan, ...]
+    reserved: tuple[Span, ...] = ()
+    reserved_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RetryPlan:
+    """What clients repeat by themselves: tries in all, and seconds between them."""
+
+    attempts: int
+    first_wait: float
+    longest_wait: float
+    factor: float
+    codes: tuple[Status, ...]
+
+
+@dataclass(frozen=True)
+class MethodPlan:
+    """One rpc. `request` and `response` are messages of the package, or google.protobuf.Empty."""
+
+    name: str
+    service: str
+    location: Location
+    comment: tuple[str, ...]
+    kind: Kind
+    request: str
+    response: str
+    own_request: bool
+    own_response: bool
+    deadline: float
+    deadline_given: bool
+    idempotency: Idempotency | None
+    errors: tuple[Status, ...]
+    paginated: bool
+    resumable: bool
+    retry: RetryPlan | None
+    retry_asked: bool
+    codes_asked: tuple[Status, ...]
+
+    @property
+    def streams(self) -> bool:
+        """Whether either side sends more than one message."""
+        return self.kind != "unary"
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """One service. `asked` is its name in the spec."""
+
+    name: str
+    asked: str
+    comment: tuple[str, ...]
+    methods: tuple[MethodPlan, ...]
+
+
+@dataclass(frozen=True)
+class Api:
+    """All of it."""
+
+    package: str
+    audience: Audience
+    style: Style
+    path: str  # of the file, below PROTO_ROOT
+    imports: tuple[str, ...]
+    services: tuple[ServicePlan, ...]
+    messages: tuple[MessagePlan, ...]
+    enums: tuple[EnumPlan, ...]
+    comments: dict[str, str]
+    previous: Previous | None
+    decisions: tuple[Decision, ...]
+
+    @property
+    def methods(self) -> tuple[MethodPlan, ...]:
+        """The rpcs of all services."""
+        return tuple(method for service in self.services for method in service.methods)
+
+    @property
+    def by_name(self) -> dict[str, MessagePlan]:
+        """The messages by their names."""
+        return {message.name: message for message in self.messages}
+
+    @property
+    def name(self) -> str:
+        """What files about the API are called: the last part of the package that is no version."""
+        return self.path.rsplit("/", 1)[-1].removesuffix(".proto")

@@ -1,0 +1,145 @@
+"""The .proto file and the buf.yaml beside it. Values are made here; the templates only lay them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from halfopen.durations import spell_duration
+from halfopen.templates import environment
+from halfopen.vocabulary import Artifact
+from halfopen_generators.grpc.elements import spelled
+from halfopen_generators.grpc.plan import (
+    PROTO_ROOT,
+    Api,
+    EnumPlan,
+    FieldPlan,
+    MessagePlan,
+    MethodPlan,
+    ServicePlan,
+    Span,
+)
+from halfopen_generators.grpc.spec import Idempotency
+from halfopen_generators.grpc.types import GOOGLEAPIS
+
+LINT = ("STANDARD", "COMMENTS")
+# What follows from `style: aip`: standard methods answer with the resource itself, or with nothing.
+AIP_EXCEPTIONS = ("RPC_REQUEST_RESPONSE_UNIQUE", "RPC_RESPONSE_STANDARD_NAME")
+_LEVELS: Mapping[Idempotency, str] = {"no-side-effects": "NO_SIDE_EFFECTS", "idempotent": "IDEMPOTENT"}
+PROMISES: Mapping[Idempotency | None, str] = {
+    "no-side-effects": "Changes nothing; may be repeated.",
+    "idempotent": "A second call changes nothing more; may be repeated.",
+    "non-idempotent": "A second call acts again: never repeat it unasked.",
+    None: "What a second call does is not known: never repeat it unasked.",
+}
+_HIGHEST = 536_870_911
+_HIGHEST_VALUE = 2_147_483_647
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A field on its own, or the fields of a oneof."""
+
+    fields: tuple[FieldPlan, ...]
+    oneof: str | None
+    comment: tuple[str, ...]
+
+
+def artifacts(api: Api) -> Iterator[Artifact]:
+    """The .proto file and buf.yaml."""
+    templates = environment("halfopen_generators.grpc")
+    text = templates.get_template("proto/api.proto.j2").render(
+        file={
+            "head": f"{api.name}, as its spec has it. Change the spec, not this file.",
+            "package": api.package,
+            "imports": api.imports,
+            "services": [_service(service) for service in api.services],
+            "messages": [_message(message) for message in api.messages],
+            "enums": [_enum(enum) for enum in api.enums],
+        }
+    )
+    yield Artifact(path=f"{PROTO_ROOT}/{api.path}", media_type="text/x-protobuf", text=text)
+    buf = templates.get_template("proto/buf.yaml.j2").render(
+        root=PROTO_ROOT,
+        deps=[GOOGLEAPIS] if any(name.startswith("google/type/") for name in api.imports) else [],
+        excepted=excepted(api),
+    )
+    yield Artifact(path="buf.yaml", media_type="application/yaml", text=buf)
+
+
+def excepted(api: Api) -> tuple[str, ...]:
+    """The lint rules that the package declares it doesn't follow."""
+    return AIP_EXCEPTIONS if api.style == "aip" else ()
+
+
+def _service(service: ServicePlan) -> dict[str, object]:
+    return {
+        "name": service.name,
+        "comment": service.comment,
+        "rpcs": [
+            {
+                "name": rpc.name,
+                "comment": (*rpc.comment, "", *rpc_notes(rpc)),
+                "takes": _side(rpc.request, streams=rpc.kind in {"client-stream", "bidi"}),
+                "gives": _side(rpc.response, streams=rpc.kind in {"server-stream", "bidi"}),
+                "level": _LEVELS.get(rpc.idempotency, "") if rpc.idempotency else "",
+            }
+            for rpc in service.methods
+        ],
+    }
+
+
+def rpc_notes(rpc: MethodPlan) -> tuple[str, ...]:
+    """What a caller has to know beyond the types, a line each."""
+    found = [f"Deadline: {spell_duration(rpc.deadline)}.", PROMISES[rpc.idempotency]]
+    if rpc.errors:
+        found.append(f"Errors: {', '.join(rpc.errors)}.")
+    if rpc.streams and rpc.resumable:
+        found.append("Flow: a slow receiver holds the sender back. Resume a broken stream with the last token seen.")
+    elif rpc.streams:
+        found.append("Flow: a slow receiver holds the sender back. A broken stream starts from nothing.")
+    return tuple(found)
+
+
+def _side(name: str, *, streams: bool) -> str:
+    return f"{'stream ' if streams else ''}{spelled(name)}"
+
+
+def _message(message: MessagePlan) -> dict[str, object]:
+    groups: dict[str, list[FieldPlan]] = {}
+    order: list[FieldPlan | str] = []
+    for part in message.fields:
+        if part.oneof is None:
+            order.append(part)
+        else:
+            if part.oneof not in groups:
+                order.append(part.oneof)
+            groups.setdefault(part.oneof, []).append(part)
+    parts = [
+        _Part(tuple(groups[part]), part, message.oneofs[part]) if isinstance(part, str) else _Part((part,), None, ())
+        for part in order
+    ]
+    reserved = _reserved(message.reserved, message.reserved_names, _HIGHEST)
+    return {"name": message.name, "comment": message.comment, "parts": parts, "reserved": reserved}
+
+
+def _enum(enum: EnumPlan) -> dict[str, object]:
+    values = [
+        {
+            "name": value.name,
+            "number": value.number,
+            # A released name stays, whatever the lint rule says of it.
+            "comment": (*value.comment, *(["buf:lint:ignore ENUM_VALUE_PREFIX"] if value.released_as_is else [])),
+        }
+        for value in enum.values
+    ]
+    reserved = _reserved(enum.reserved, enum.reserved_names, _HIGHEST_VALUE)
+    return {"name": enum.name, "comment": enum.comment, "named": values, "reserved": reserved}
+
+
+def _reserved(spans: tuple[Span, ...], names: tuple[str, ...], highest: int) -> list[str]:
+    numbers = [
+        str(first) if first == last else f"{first} to {'max' if last >= highest else last}" for first, last in spans
+    ]
+    quoted = [f'"{name}"' for name in names]
+    return [", ".join(each) for each in (numbers, quoted) if each]

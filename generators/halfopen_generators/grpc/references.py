@@ -1,0 +1,258 @@
+"""What a spec's schema can't say: names that meet, are different to Protobuf, and types that can be built."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from halfopen.protobuf import OWN_NUMBERS, field_type, no_package, same_name, type_fault, upper_snake
+from halfopen.source import BadInput, Location, Problem, Source, nearest
+from halfopen_generators.grpc.spec import FieldSpec, GrpcSpec, MessageSpec, MethodSpec
+from halfopen_generators.grpc.types import LEGAL, WORDS
+
+_LANGUAGES = "a reserved word of a language that stubs are generated in"
+_ONEOF = "oneof"
+_FIELD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+MAX_NAME = 64
+
+
+def check_references(spec: GrpcSpec, source: Source) -> None:
+    """Refuse a spec whose names don't meet or can't be told apart.
+
+    Raises:
+        BadInput: one problem for each place, the first in the spec first.
+    """
+    found = [
+        *_package(spec, source),
+        *(problem for location, body in bodies(spec) for problem in _message(spec, body, location, source)),
+        *_methods(spec, source),
+        *_elements(spec, source),
+        *_enums(spec, source),
+        *_comments(spec, source),
+    ]
+    # Types have to be sound before it makes sense to follow them.
+    if found := found or list(_cycles(spec, source)):
+        raise BadInput(found)
+
+
+def methods(spec: GrpcSpec) -> Iterator[tuple[Location, MethodSpec]]:
+    """Every rpc and its place."""
+    for service, named in spec.services.items():
+        for name, method in named.items():
+            yield ("services", service, name), method
+
+
+def bodies(spec: GrpcSpec) -> Iterator[tuple[Location, MessageSpec]]:
+    """Every message whose fields the spec gives, and its place."""
+    for location, method in methods(spec):
+        for side, body in (("request", method.request), ("response", method.response)):
+            if isinstance(body, MessageSpec):
+                yield (*location, side), body
+    yield from ((("messages", name), body) for name, body in spec.messages.items())
+
+
+def fields(body: MessageSpec) -> Iterator[tuple[Location, str | None, FieldSpec]]:
+    """Every field of a message: its place in it, whose last part is its name, and its oneof."""
+    yield from (((name,), None, field) for name, field in body.fields.items())
+    for group, members in body.oneof.items():
+        yield from (((_ONEOF, group, name), group, field) for name, field in members.items())
+
+
+def request_name(spec: GrpcSpec, service: str, method: str) -> str:
+    """What request and response of an rpc are named after: the rpc, or the service too where several have it."""
+    several = sum(method in named for named in spec.services.values()) > 1
+    return f"{service_name(service)}{method}" if several else method
+
+
+def service_name(asked: str) -> str:
+    """The service's name with the ending that buf's SERVICE_SUFFIX asks for."""
+    return asked if asked.endswith("Service") else f"{asked}Service"
+
+
+def _package(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
+    for part in spec.package.split("."):
+        if no_package(part):
+            message = f"{part!r} is {_LANGUAGES}: give that part of the package another name."
+            yield source.problem(("package",), message)
+        elif "__" in part or part.endswith("_"):
+            yield source.problem(("package",), f"{part!r} has an underscore too many.")
+
+
+def _message(spec: GrpcSpec, body: MessageSpec, location: Location, source: Source) -> Iterator[Problem]:
+    names: dict[str, str] = {}
+    numbers: dict[int, str] = {}
+    for group in body.oneof:
+        yield from _name(group, names, (*location, _ONEOF, group), source)
+    for path, group, field in fields(body):
+        place, name = (*location, *path), str(path[-1])
+        yield from _name(name, names, place, source)
+        yield from _type(spec, field.type, place, source, in_oneof=group is not None)
+        if field.number is None:
+            continue
+        other = numbers.setdefault(field.number, name)
+        if other != name:
+            message = f"the number {field.number} is that of {other} too; each field has one of its own."
+            yield source.problem((*place, "number"), message)
+        elif field.number in OWN_NUMBERS:
+            message = f"{field.number} is a number that Protobuf keeps for itself (19000 to 19999)."
+            yield source.problem((*place, "number"), message)
+
+
+def _name(name: str, names: dict[str, str], place: Location, source: Source) -> Iterator[Problem]:
+    if not _FIELD.fullmatch(name) or len(name) > MAX_NAME:
+        message = f"{name!r} can't name a field: a name is lower_snake_case, such as order_id."
+        yield source.problem(place, message)
+    elif keyword.iskeyword(name):
+        yield source.problem(place, f"{name!r} is {_LANGUAGES}: give the field another name, such as {name}_value.")
+    elif (other := names.get(same_name(name))) is not None:
+        what = "stands twice" if other == name else f"and {other!r} become one name in JSON or in generated code"
+        yield source.problem(place, f"{name!r} {what}.")
+    names.setdefault(same_name(name), name)
+
+
+def _type(spec: GrpcSpec, asked: str, place: Location, source: Source, *, in_oneof: bool) -> Iterator[Problem]:
+    known = {*WORDS, *spec.messages, *spec.enums}
+    if (fault := type_fault(asked, known, optional=True)) is not None:
+        yield source.problem(place, f"{asked!r} {fault}.", asked, LEGAL)
+        return
+    kind = field_type(asked)
+    if kind.name not in known:
+        own = (*spec.messages, *spec.enums)
+        near = nearest(kind.name, own) or nearest(kind.name.lower(), WORDS)
+        hint = f" Did you mean {near}?" if near else ""
+        yield source.problem(place, f"no message and no enum is called {kind.name!r}.{hint}")
+    elif in_oneof and kind.label:
+        message = f"{asked!r} can't stand in a oneof, whose members are one value each: put it into a message."
+        yield source.problem(place, message)
+
+
+def _methods(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
+    for location, method in methods(spec):
+        for side, body in (("request", method.request), ("response", method.response)):
+            if isinstance(body, str) and body not in spec.messages and body != "empty":
+                near = nearest(body, spec.messages)
+                hint = f" Did you mean {near}?" if near else ""
+                yield source.problem((*location, side), f"no message is called {body!r}.{hint}")
+        if not method.paginated:
+            continue
+        place = (*location, "paginated")
+        if method.kind != "unary":
+            yield source.problem(place, "a stream has no pages: leave `paginated` out, or `kind`.")
+        elif isinstance(method.request, str) or isinstance(method.response, str):
+            yield source.problem(place, "an rpc with pages has fields of its own in `request` and `response`.")
+        elif not any(field_type(field.type).label == "repeated" for field in method.response.fields.values()):
+            yield source.problem(place, "the response holds no repeated field, so there is nothing to page through.")
+        else:
+            yield from _page_fields(method.request, method.response, location, source)
+
+
+def _page_fields(request: MessageSpec, response: MessageSpec, location: Location, source: Source) -> Iterator[Problem]:
+    wanted = (("request", request, "page_size", "int32"), ("request", request, "page_token", "string"),
+              ("response", response, "next_page_token", "string"))  # fmt: skip
+    for side, body, name, kind in wanted:
+        found = {str(path[-1]): field for path, _, field in fields(body)}.get(name)
+        if found is not None and found.type.strip() != kind:
+            message = f"{name} is {found.type}; of an rpc with pages it is {kind}."
+            yield source.problem((*location, side, name), message)
+
+
+def _elements(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
+    """Services, messages, enums and the messages that rpcs get share one scope."""
+    taken: dict[str, str] = {}
+    wanted: list[tuple[Location, str, str]] = []
+    for name in spec.services:
+        wanted.append((("services", name), service_name(name), f"the service {service_name(name)}"))
+    wanted += [(("messages", name), name, f"the message {name}") for name in spec.messages]
+    wanted += [(("enums", name), name, f"the enum {name}") for name in spec.enums]
+    for location, method in methods(spec):
+        _, service, name = location
+        base = request_name(spec, str(service), str(name))
+        for side, body in (("request", method.request), ("response", method.response)):
+            if isinstance(body, MessageSpec):
+                own = f"{base}{side.capitalize()}"
+                wanted.append(((*location, side), own, f"the message {own} of {service}.{name}"))
+    for place, name, what in wanted:
+        if keyword.iskeyword(name):
+            yield source.problem(place, f"{name!r} is {_LANGUAGES}: give it another name.")
+        elif (other := taken.get(same_name(name))) is not None:
+            yield source.problem(place, f"{what} and {other} become one name in generated code: rename one of them.")
+        taken.setdefault(same_name(name), what)
+    for service, named in spec.services.items():
+        rpcs: dict[str, str] = {}
+        for name in named:
+            place = ("services", service, name)
+            if keyword.iskeyword(name):
+                yield source.problem(place, f"{name!r} is {_LANGUAGES}: give it another name.")
+            elif (other := rpcs.setdefault(same_name(name), name)) != name:
+                yield source.problem(place, f"{name} and {other} become one name in generated code.")
+
+
+def _enums(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
+    taken: dict[str, str] = {}
+    for enum, asked in spec.enums.items():
+        own: dict[str, str] = {}
+        for index, value in enumerate(asked):
+            place: Location = ("enums", enum, index if isinstance(asked, tuple) else value)
+            name = value_name(enum, value)
+            if "__" in value or value.endswith("_"):
+                yield source.problem(place, f"{value!r} has an underscore too many.")
+            elif same_name(name) in own:
+                yield source.problem(place, f"{value!r} and {own[same_name(name)]!r} are one value: both are {name}.")
+            elif (other := taken.setdefault(name, enum)) != enum:
+                message = f"{name} is a value of {other} too, and values share the scope of their package."
+                yield source.problem(place, message)
+            own[same_name(name)] = value
+        if isinstance(asked, Mapping):
+            yield from _numbers(enum, asked, source)
+
+
+def _numbers(enum: str, asked: Mapping[str, int], source: Source) -> Iterator[Problem]:
+    numbers: dict[int, str] = {}
+    for value, number in asked.items():
+        if (other := numbers.setdefault(number, value)) != value:
+            message = f"the number {number} is that of {other} too; each value has one of its own."
+            yield source.problem(("enums", enum, value), message)
+        elif number and value_name(enum, value).endswith("_UNSPECIFIED"):
+            message = "UNSPECIFIED is what a field holds that nobody set: its number is 0."
+            yield source.problem(("enums", enum, value), message)
+
+
+def value_name(enum: str, value: str) -> str:
+    """The value's name with the prefix that buf's ENUM_VALUE_PREFIX asks for."""
+    prefix, name = f"{upper_snake(enum)}_", value.upper()
+    return name if name.startswith(prefix) else f"{prefix}{name}"
+
+
+def _comments(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
+    known = {*spec.services, *spec.messages, *spec.enums}
+    known |= {f"{service}.{name}" for service, named in spec.services.items() for name in named}
+    known |= {f"{enum}.{value}" for enum, values in spec.enums.items() for value in values}
+    for location, body in bodies(spec):
+        of = ".".join(str(part) for part in location[1:])
+        known |= {f"{of}.{path[-1]}" for path, _, _ in fields(body)} | {f"{of}.{group}" for group in body.oneof}
+    for element in spec.comments:
+        if element not in known:
+            near = nearest(element, known)
+            hint = f" Did you mean {near}?" if near else ""
+            yield source.problem(("comments", element), f"the spec has no {element!r}.{hint}")
+
+
+def _cycles(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
+    """A message that needs itself can never be built."""
+    needs = {
+        name: [kind.name for field in body.fields.values() if not (kind := field_type(field.type)).label]
+        for name, body in spec.messages.items()
+    }
+    try:
+        TopologicalSorter(
+            {name: [other for other in others if other in spec.messages] for name, others in needs.items()}
+        ).prepare()
+    except CycleError as error:
+        chain = [str(name) for name in error.args[1]][::-1]
+        message = (
+            f"{' needs '.join(chain)}: such a message never ends. Make one of these fields `optional`, `repeated` or "
+            "part of a oneof."
+        )
+        yield source.problem(("messages", chain[0]), message)

@@ -1,0 +1,92 @@
+"""The gRPC service config: what clients do by themselves, and whether a real channel takes it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from decimal import Decimal
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from halfopen.checkers import programs
+from halfopen.vocabulary import Check, Status
+from halfopen_generators.grpc.plan import Api, MethodPlan, ServicePlan
+from halfopen_generators.grpc.policy import policy
+
+NAME = "the service config is taken by a channel"
+_TOOL = "grpcio"
+# A process of its own: what the library logs stays out of ours, and so do a user's proxies. There is no server at
+# that socket, so a config that was taken ends in UNAVAILABLE; one that wasn't, in what is wrong with it.
+_PROGRAM = """
+import sys, grpc
+channel = grpc.insecure_channel("unix:nobody.sock", options=[("grpc.service_config", sys.stdin.read())])
+try:
+    channel.unary_unary("/halfopen.Check/Check")(b"", timeout=20)
+except grpc.RpcError as error:
+    print(error.code().name)
+    print(error.details())
+"""
+
+
+def service_config(api: Api) -> dict[str, Any]:
+    """The config as gRPC reads it (https://github.com/grpc/grpc/blob/master/doc/service_config.md)."""
+    retry = policy().retry
+    found: dict[str, Any] = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [_method(api, service, rpc) for service in api.services for rpc in service.methods],
+    }
+    if any(rpc.retry for rpc in api.methods):
+        found["retryThrottling"] = {"maxTokens": retry.max_tokens.value, "tokenRatio": retry.token_ratio.value}
+    found["healthCheckConfig"] = {"serviceName": health_name(api.package, api.services)}
+    return found
+
+
+def health_name(package: str, services: Iterable[ServicePlan]) -> str:
+    """Whose health a client asks for: the one service, or the server as a whole (empty) where it has several."""
+    names = [service.name for service in services]
+    return f"{package}.{names[0]}" if len(names) == 1 else ""
+
+
+def spelled(api: Api) -> str:
+    """The config as JSON text."""
+    return json.dumps(service_config(api), indent=2) + "\n"
+
+
+def _method(api: Api, service: ServicePlan, rpc: MethodPlan) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": [{"service": f"{api.package}.{service.name}", "method": rpc.name}],
+        "timeout": _seconds(rpc.deadline),
+    }
+    if rpc.retry is not None:
+        found["retryPolicy"] = {
+            "maxAttempts": rpc.retry.attempts,
+            "initialBackoff": _seconds(rpc.retry.first_wait),
+            "maxBackoff": _seconds(rpc.retry.longest_wait),
+            "backoffMultiplier": rpc.retry.factor,
+            "retryableStatusCodes": list(rpc.retry.codes),
+        }
+    return found
+
+
+def _seconds(seconds: float) -> str:
+    """A duration as Protobuf's JSON has it: at most nine digits behind the point, and an s."""
+    text = f"{Decimal(repr(seconds)).quantize(Decimal('1e-9')):f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}s"
+
+
+def accepted(config: str, *, looked_at: str) -> Check:
+    """What a real gRPC channel says of the config. It ignores keys that it doesn't know."""
+    try:
+        known = version("grpcio")
+    except PackageNotFoundError:
+        why = "grpcio is not installed: install it from PyPI."
+        return Check(name=NAME, tool=_TOOL, version="none", status=Status.SKIPPED, detail=why)
+    with programs.written({}) as folder:
+        ran = programs.run(Path(sys.executable), ("-I", "-c", _PROGRAM), folder=folder, stdin=config)
+    code, _, details = ran.stdout.strip().partition("\n")
+    if ran.status == 0 and code == "UNAVAILABLE":
+        return Check(name=NAME, tool=_TOOL, version=known, status=Status.PASSED, detail=looked_at)
+    said = details.partition("errors validating service config: ")[2] or details or ran.stderr.strip()[-1_000:]
+    return Check(name=NAME, tool=_TOOL, version=known, status=Status.FAILED, detail=f"{code} {said}".strip())

@@ -1,0 +1,176 @@
+"""What is asked: a gRPC API, as the user writes it.
+
+Nothing is decided here. A key that was left out stays None (or empty) and `design` decides it, with a reason.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+
+from halfopen.durations import Duration
+
+MAX_FIELDS = 1_000
+MAX_NUMBER = 536_870_911
+
+Package = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,9}$", max_length=120)]
+# A service, method, message or enum: PascalCase, such as PlaceOrder.
+TypeName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,63}$")]
+FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+# A message, or what is nothing to say.
+BodyName = Annotated[str, StringConstraints(pattern=r"^([A-Z][A-Za-z0-9]{0,63}|empty)$")]
+ValueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+
+Audience = Literal["internal", "public"]
+Style = Literal["buf", "aip"]
+Kind = Literal["unary", "server-stream", "client-stream", "bidi"]
+Idempotency = Literal["no-side-effects", "idempotent", "non-idempotent"]
+Status = Literal[
+    "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+    "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+]  # fmt: skip
+
+
+def _typed(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise ValueError("a field is its type, such as string, or a mapping with the key type")  # noqa: TRY004
+    return {"type": value} if isinstance(value, str) else value
+
+
+def _form(value: Any) -> str:
+    return "name" if isinstance(value, str) else "fields"
+
+
+def _listed(value: Any) -> str:
+    return "numbered" if isinstance(value, dict) else "listed"
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FieldSpec(_Spec):
+    """A field: its type alone, or with what else is known of it."""
+
+    type: Annotated[str, Field(max_length=200)] = Field(
+        description="string, repeated Order, optional int32, map<string,string>, timestamp, money ..."
+    )
+    number: int | None = Field(default=None, ge=1, le=MAX_NUMBER, description="Left out: decided, or kept.")
+    hot: bool = Field(default=False, description="Set in almost every message: gets a number of one byte.")
+
+
+AskedField = Annotated[FieldSpec, BeforeValidator(_typed, json_schema_input_type=str | FieldSpec)]
+
+
+class MessageSpec(BaseModel):
+    """A message: field name to type."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, AskedField]
+
+    oneof: dict[FieldName, dict[FieldName, AskedField]] = Field(
+        default_factory=dict, description="Groups of fields of which at most one is set."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_too_many(cls, data: Any) -> Any:
+        if isinstance(data, dict) and len(data) > MAX_FIELDS:
+            raise ValueError(f"a message has at most {MAX_FIELDS} fields, this one {len(data)}: split it")
+        return data
+
+    @property
+    def fields(self) -> dict[str, FieldSpec]:
+        """The fields outside of any oneof."""
+        return dict(self.__pydantic_extra__)
+
+
+Body = Annotated[
+    Annotated[BodyName, Tag("name")] | Annotated[MessageSpec, Tag("fields")],
+    Discriminator(_form),
+    Field(description="Fields, or the name of a message, or empty."),
+]
+
+
+class RetrySpec(_Spec):
+    """What clients may repeat by themselves."""
+
+    attempts: int | None = Field(default=None, ge=2, le=5, description="Tries in all.")
+    codes: tuple[Status, ...] = ()
+
+
+class MethodSpec(_Spec):
+    """One rpc."""
+
+    kind: Kind = "unary"
+    request: Body = MessageSpec()
+    response: Body = MessageSpec()
+    deadline: Duration | None = None
+    idempotency: Idempotency | None = Field(default=None, description="Left out: unknown, and never retried.")
+    errors: tuple[Status, ...] | None = None
+    paginated: bool | None = None
+    retry: RetrySpec | None = Field(default=None, description="Left out: decided by idempotency.")
+
+
+Values = Annotated[tuple[ValueName, ...], Field(min_length=1, max_length=MAX_FIELDS)]
+Numbered = Annotated[
+    dict[ValueName, Annotated[int, Field(ge=0, le=2_147_483_647)]], Field(min_length=1, max_length=MAX_FIELDS)
+]
+EnumSpec = Annotated[
+    Annotated[Values, Tag("listed")] | Annotated[Numbered, Tag("numbered")],
+    Discriminator(_listed),
+]
+
+
+class GrpcSpec(_Spec):
+    """A gRPC API: services, what they take and give, and how they are called."""
+
+    package: Package = Field(description="Ends in a version, such as acme.orders.v1.")
+    audience: Audience = "internal"
+    style: Style = Field(
+        default="buf",
+        description="Where buf and Google's AIPs differ. aip: GetOrder may return Order, DeleteOrder empty.",
+    )
+    services: Annotated[dict[TypeName, dict[TypeName, MethodSpec]], Field(min_length=1, max_length=200)]
+    messages: Annotated[dict[TypeName, MessageSpec], Field(max_length=5_000)] = {}
+    enums: dict[TypeName, EnumSpec] = Field(
+        default={}, description="Values in order, without prefix and zero; or value to number."
+    )
+    comments: dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=1_000)]] = Field(
+        default={}, description="By element: OrderService.GetOrder, Order, Order.total."
+    )
+    previous: Annotated[str, Field(max_length=1_000)] | None = Field(
+        default=None,
+        description="Folder of .proto files, or descriptor set, that is released: numbers are kept, breaks told.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _methods_may_be_bare(cls, data: Any) -> Any:
+        # `Ping:` with nothing behind it means the same as `Ping: {}`; so does a message.
+        if not isinstance(data, dict):
+            return data
+        found = dict(data)
+        if isinstance(data.get("messages"), dict):
+            found["messages"] = _bare(data["messages"])
+        if isinstance(data.get("services"), dict):
+            found["services"] = {
+                name: _bare(methods) if isinstance(methods, dict) else methods
+                for name, methods in data["services"].items()
+            }
+        return found
+
+
+def _bare(named: dict[str, Any]) -> dict[str, Any]:
+    return {name: {} if value is None else value for name, value in named.items()}
