@@ -162,8 +162,8 @@ def decide_stream(asked: MethodSpec, location: Location, decided: list[Decision]
             about=f"{spell(location)}.kind",
             choice=f"{asked.kind}; {'resumed by token' if resumable else 'not resumable'}; flow control by HTTP/2",
             because="The spec asks for the stream. A receiver that reads slowly fills its window and the sender's "
-            "write waits: write from one place, keep no unbounded queue before it, and end the stream of a receiver that "
-            "stays behind. "
+            "write waits: write from one place, keep no unbounded queue before it, and end the stream of a receiver "
+            "that stays behind. "
             + (
                 "A stream that broke is opened anew with the last token seen."
                 if resumable

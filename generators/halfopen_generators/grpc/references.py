@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from halfopen.protobuf import OWN_NUMBERS, field_type, no_package, same_name, type_fault, upper_snake
@@ -101,15 +101,16 @@ def _message(spec: GrpcSpec, body: MessageSpec, location: Location, source: Sour
 
 
 def _name(name: str, names: dict[str, str], place: Location, source: Source) -> Iterator[Problem]:
+    key = same_name(name)
     if not _FIELD.fullmatch(name) or len(name) > MAX_NAME:
         message = f"{name!r} can't name a field: a name is lower_snake_case, such as order_id."
         yield source.problem(place, message)
     elif keyword.iskeyword(name):
         yield source.problem(place, f"{name!r} is {_LANGUAGES}: give the field another name, such as {name}_value.")
-    elif (other := names.get(same_name(name))) is not None:
-        what = "stands twice" if other == name else f"and {other!r} become one name in JSON or in generated code"
+    elif key in names:
+        what = "stands twice" if names[key] == name else f"and {names[key]!r} become one name in JSON and in code"
         yield source.problem(place, f"{name!r} {what}.")
-    names.setdefault(same_name(name), name)
+    names.setdefault(key, name)
 
 
 def _type(spec: GrpcSpec, asked: str, place: Location, source: Source, *, in_oneof: bool) -> Iterator[Problem]:
@@ -159,34 +160,30 @@ def _page_fields(request: MessageSpec, response: MessageSpec, location: Location
 
 
 def _elements(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
-    """Services, messages, enums and the messages that rpcs get share one scope."""
-    taken: dict[str, str] = {}
-    wanted: list[tuple[Location, str, str]] = []
-    for name in spec.services:
-        wanted.append((("services", name), service_name(name), f"the service {service_name(name)}"))
+    """Services, messages, enums and the messages that rpcs get share one scope; the rpcs of a service another."""
+    wanted: list[tuple[Location, str, str]] = [
+        (("services", name), service_name(name), f"the service {service_name(name)}") for name in spec.services
+    ]
     wanted += [(("messages", name), name, f"the message {name}") for name in spec.messages]
     wanted += [(("enums", name), name, f"the enum {name}") for name in spec.enums]
     for location, method in methods(spec):
-        _, service, name = location
-        base = request_name(spec, str(service), str(name))
+        service, name = str(location[1]), str(location[2])
         for side, body in (("request", method.request), ("response", method.response)):
             if isinstance(body, MessageSpec):
-                own = f"{base}{side.capitalize()}"
+                own = f"{request_name(spec, service, name)}{side.capitalize()}"
                 wanted.append(((*location, side), own, f"the message {own} of {service}.{name}"))
+    yield from _apart(wanted, source)
+    for service, named in spec.services.items():
+        yield from _apart([(("services", service, name), name, f"the rpc {name}") for name in named], source)
+
+
+def _apart(wanted: Iterable[tuple[Location, str, str]], source: Source) -> Iterator[Problem]:
+    taken: dict[str, str] = {}
     for place, name, what in wanted:
         if keyword.iskeyword(name):
             yield source.problem(place, f"{name!r} is {_LANGUAGES}: give it another name.")
-        elif (other := taken.get(same_name(name))) is not None:
+        elif (other := taken.setdefault(same_name(name), what)) != what:
             yield source.problem(place, f"{what} and {other} become one name in generated code: rename one of them.")
-        taken.setdefault(same_name(name), what)
-    for service, named in spec.services.items():
-        rpcs: dict[str, str] = {}
-        for name in named:
-            place = ("services", service, name)
-            if keyword.iskeyword(name):
-                yield source.problem(place, f"{name!r} is {_LANGUAGES}: give it another name.")
-            elif (other := rpcs.setdefault(same_name(name), name)) != name:
-                yield source.problem(place, f"{name} and {other} become one name in generated code.")
 
 
 def _enums(spec: GrpcSpec, source: Source) -> Iterator[Problem]:

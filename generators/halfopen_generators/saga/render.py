@@ -6,6 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+from halfopen.markdown import Table
 from halfopen.registry import Judged
 from halfopen.source import BadInput, Problem, Source
 from halfopen.templates import kebab
@@ -81,14 +82,14 @@ def unsupported(design: SagaDesign, asked: str | None) -> tuple[Finding, ...]:
     return found
 
 
-def _orchestrated(design: SagaDesign, judged: Judged, name: str) -> tuple[pages.Table, tuple[Artifact, ...]]:
+def _orchestrated(design: SagaDesign, judged: Judged, name: str) -> tuple[Table, tuple[Artifact, ...]]:
     from halfopen_generators.saga.scenario import scenarios  # noqa: PLC0415 - each style needs its own only
 
     runs = (*scenarios(design), *(judged.details or ()))
     return pages.orchestrated_failures(design), _module(name).artifacts(design, runs)
 
 
-def _choreographed(design: SagaDesign, judged: Judged, name: str) -> tuple[pages.Table, tuple[Artifact, ...]]:
+def _choreographed(design: SagaDesign, judged: Judged, name: str) -> tuple[Table, tuple[Artifact, ...]]:
     from halfopen_generators.saga import choreography_scenario  # noqa: PLC0415 - each style needs its own only
 
     own = choreography_scenario.choreography_scenarios(design)
