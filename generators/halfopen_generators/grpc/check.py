@@ -36,7 +36,7 @@ def check(api: Api, options: Options, progress: Progress) -> Judged:
     checks.append(service_config.accepted(service_config.spelled(api), looked_at=timed))
     progress.report(len(checks), "checks done")
     findings = tuple(sorted((*static_findings(api), *broken), key=_gravest_first))
-    return Judged(summary=_summary(api, findings, checks), findings=findings, checks=tuple(checks))
+    return Judged(summary=_summary(api, findings, checks, broken=bool(broken)), findings=findings, checks=tuple(checks))
 
 
 def _lint(api: Api, image: bytes, looked_at: str) -> Check:
@@ -83,7 +83,7 @@ def _gravest_first(found: Finding) -> tuple[int, str, str]:
     return -found.severity.rank, found.code, found.evidence[0].path
 
 
-def _summary(api: Api, findings: Iterable[Finding], checks: Iterable[Check]) -> str:
+def _summary(api: Api, findings: Iterable[Finding], checks: Iterable[Check], *, broken: bool) -> str:
     head = f"{api.package}: {_sizes(api)}."
     errors = dict.fromkeys(found.code for found in findings if found.severity is Severity.ERROR)
     failed = [check.name for check in checks if check.status is Status.FAILED]
@@ -95,7 +95,7 @@ def _summary(api: Api, findings: Iterable[Finding], checks: Iterable[Check]) -> 
     if skipped:
         return f"{head} No error was found, but not all was looked at: {'; '.join(skipped)}."
     warned = dict.fromkeys(found.code for found in findings if found.severity is Severity.WARNING)
-    compared = f" Nothing breaks those who run {api.previous.given}." if api.previous and not findings else ""
+    compared = f" Nothing breaks those who run {api.previous.given}." if api.previous and not broken else ""
     return f"{head} It compiles, lints and is taken by a channel.{compared}" + (
         f" Warnings: {', '.join(warned)}." if warned else ""
     )

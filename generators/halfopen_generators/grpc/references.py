@@ -83,8 +83,8 @@ def _package(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
 def _message(spec: GrpcSpec, body: MessageSpec, location: Location, source: Source) -> Iterator[Problem]:
     names: dict[str, str] = {}
     numbers: dict[int, str] = {}
-    for group in body.oneof:
-        yield from _name(group, names, (*location, _ONEOF, group), source)
+    for oneof in body.oneof:
+        yield from _name(oneof, names, (*location, _ONEOF, oneof), source)
     for path, group, field in fields(body):
         place, name = (*location, *path), str(path[-1])
         yield from _name(name, names, place, source)
@@ -162,7 +162,7 @@ def _page_fields(request: MessageSpec, response: MessageSpec, location: Location
 def _elements(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
     """Services, messages, enums and the messages that rpcs get share one scope; the rpcs of a service another."""
     wanted: list[tuple[Location, str, str]] = [
-        (("services", name), service_name(name), f"the service {service_name(name)}") for name in spec.services
+        (("services", name), service_name(name), f"the service {name}") for name in spec.services
     ]
     wanted += [(("messages", name), name, f"the message {name}") for name in spec.messages]
     wanted += [(("enums", name), name, f"the enum {name}") for name in spec.enums]
