@@ -22,6 +22,10 @@ LAW_OF_IDEMPOTENCY = 7
 REPEATABLE: frozenset[Idempotency] = frozenset({"no-side-effects", "idempotent"})
 
 
+# gRPC counts milliseconds, and refuses a wait of none.
+_SHORTEST_WAIT = 0.001
+
+
 def paginated(name: str, asked: MethodSpec, location: Location, decided: list[Decision]) -> bool:
     """Whether the rpc answers page by page: as the spec says, or if it lists messages."""
     if asked.paginated is not None:
@@ -108,7 +112,7 @@ def retry(asked: MethodSpec, deadline: float, location: Location, decided: list[
     attempts = (wanted and wanted.attempts) or known.attempts.value
     asked_codes = tuple(dict.fromkeys(wanted.codes)) if wanted else ()
     codes = tuple(code for code in asked_codes if code in known.allowed) or known.codes
-    first = min(known.first_wait.value, deadline * known.share.value)
+    first = max(min(known.first_wait.value, deadline * known.share.value), _SHORTEST_WAIT)
     wait = f"{known.share.value:.0%} of the deadline" if first < known.first_wait.value else spell_duration(first)
     plan = RetryPlan(attempts, first, min(known.longest_wait.value, deadline), known.factor.value, codes)
     decided.append(
