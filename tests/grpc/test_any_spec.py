@@ -27,8 +27,10 @@ def answer(spec: dict[str, Any], folder: Path | None = None) -> Report | None:
     try:
         return answered(spec, folder)
     except BadInput as refused:
-        assert all(problem.message and problem.path for problem in refused.problems)
-        return None
+        problems = refused.problems
+    assert problems
+    assert all(problem.message and problem.path for problem in problems)
+    return None
 
 
 def failed(found: Report) -> list[Check]:

@@ -24,11 +24,11 @@ SPEC = """
 package: acme.orders.v1
 services:
   OrderService:
-    GetOrder:    {request: {order_id: string}, response: {status: string}, deadline: 20s, idempotency: no-side-effects}
-    PlaceOrder:  {request: {order_id: string, request_id: string}, response: {status: string}, deadline: 20s, idempotency: idempotent}
-    ChargeCard:  {request: {order_id: string}, response: {status: string}, deadline: 20s, idempotency: non-idempotent}
-    ShipOrder:   {request: {order_id: string}, response: {status: string}, deadline: 20s}
-    SlowOrder:   {request: {order_id: string}, response: {status: string}, deadline: 200ms, idempotency: idempotent}
+    GetOrder: {request: {order_id: string}, response: {status: string}, deadline: 20s, idempotency: no-side-effects}
+    PlaceOrder: {request: {order_id: string}, response: {status: string}, deadline: 20s, idempotency: idempotent}
+    ChargeCard: {request: {order_id: string}, response: {status: string}, deadline: 20s, idempotency: non-idempotent}
+    ShipOrder: {request: {order_id: string}, response: {status: string}, deadline: 20s}
+    SlowOrder: {request: {order_id: string}, response: {status: string}, deadline: 200ms, idempotency: idempotent}
 """
 Handler = Callable[[Any, grpc.ServicerContext], Any]
 

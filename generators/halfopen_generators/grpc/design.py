@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from halfopen.protobuf import field_type
 from halfopen.registry import Options
 from halfopen.source import Location, Source
 from halfopen.vocabulary import Decision
@@ -16,6 +17,7 @@ from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MessagePlan, MethodPl
 from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.previous import Previous, read_previous
 from halfopen_generators.grpc.references import check_references, request_name, service_name
+from halfopen_generators.grpc.references import methods as rpcs
 from halfopen_generators.grpc.spec import GrpcSpec, MessageSpec, MethodSpec
 from halfopen_generators.grpc.types import GOOGLEAPIS
 
@@ -49,7 +51,7 @@ def design(spec: GrpcSpec, source: Source, options: Options) -> Api:
         made.message(name, body, ("messages", name), f"{phrase(name)}.") for name, body in spec.messages.items()
     ]
     enums = tuple(made.enum(name) for name in spec.enums)
-    made.decided.extend(_of_the_channel(spec, service_config.health_name(spec.package, services)))
+    made.decided.extend((*_of_money(messages), *_of_the_channel(spec, services)))
     return Api(
         package=spec.package,
         audience=spec.audience,
@@ -105,13 +107,14 @@ def _of_the_package(spec: GrpcSpec, previous: Previous | None) -> Iterator[Decis
         instead_of=("one file per service", "one file per message"),
         law=LAW_OF_BOUNDARIES,
     )
-    yield Decision(
-        about="services",
-        choice="a request and a response message of its own for each rpc",
-        because="A message that two rpcs share can't grow for one of them alone.",
-        instead_of=("shared messages", "the resource itself as the response, as Google's AIPs have it"),
-        law=LAW_OF_BOUNDARIES,
-    )
+    if all(isinstance(side, MessageSpec) for _, rpc in rpcs(spec) for side in (rpc.request, rpc.response)):
+        yield Decision(
+            about="services",
+            choice="a request and a response message of its own for each rpc",
+            because="A message that two rpcs share can't grow for one of them alone.",
+            instead_of=("shared messages", "the resource itself as the response, as Google's AIPs have it"),
+            law=LAW_OF_BOUNDARIES,
+        )
     yield Decision(
         about="style",
         choice="buf's STANDARD rules; AIP's responses allowed" if spec.style == "aip" else "buf's STANDARD rules",
@@ -144,8 +147,8 @@ def _of_the_package(spec: GrpcSpec, previous: Previous | None) -> Iterator[Decis
         )
 
 
-def _of_the_channel(spec: GrpcSpec, health: str) -> Iterator[Decision]:
-    retry = policy().retry
+def _of_the_channel(spec: GrpcSpec, services: list[ServicePlan]) -> Iterator[Decision]:
+    retry, health = policy().retry, service_config.health_name(spec.package, services)
     yield Decision(
         about="service config: loadBalancingConfig",
         choice="round_robin",
@@ -153,14 +156,15 @@ def _of_the_channel(spec: GrpcSpec, health: str) -> Iterator[Decision]:
         instead_of=("pick_first", "a proxy or mesh that balances each call"),
         law=LAW_OF_BREAKERS,
     )
-    yield Decision(
-        about="service config: retryThrottling",
-        choice=f"maxTokens {retry.max_tokens.value}, tokenRatio {retry.token_ratio.value:g}",
-        because="Once half of the tokens are gone, clients stop retrying: a server in trouble is not kept there by "
-        f"retries. {retry.max_tokens.source}",
-        instead_of=("no throttling",),
-        law=LAW_OF_BREAKERS,
-    )
+    if any(rpc.retry for rpc in _all(services)):
+        yield Decision(
+            about="service config: retryThrottling",
+            choice=f"maxTokens {retry.max_tokens.value}, tokenRatio {retry.token_ratio.value:g}",
+            because="Once half of the tokens are gone, clients stop retrying: a server in trouble is not kept there by "
+            f"retries. {retry.max_tokens.source}",
+            instead_of=("no throttling",),
+            law=LAW_OF_BREAKERS,
+        )
     yield Decision(
         about="service config: healthCheckConfig",
         choice=f"serviceName {health}" if health else "serviceName empty: the server as a whole",
@@ -176,7 +180,10 @@ def _of_the_channel(spec: GrpcSpec, health: str) -> Iterator[Decision]:
         instead_of=("hedgingPolicy for reads, once the tail of their latency was measured",),
         law=LAW_OF_BREAKERS,
     )
-    if any(part.type.strip().endswith("money") for body in spec.messages.values() for part in body.fields.values()):
+
+
+def _of_money(messages: list[MessagePlan]) -> Iterator[Decision]:
+    if any(field_type(part.asked).name == "money" for message in messages for part in message.fields):
         yield Decision(
             about="messages",
             choice="google.type.Money",
