@@ -139,7 +139,7 @@ def test_responses_as_aip_has_them_are_declared_in_buf_yaml() -> None:
     assert [check.name for check in undeclared.checks if check.status is Status.FAILED] == [
         "the package is well formed"
     ]
-    assert {finding.code for finding in undeclared.findings if finding.severity == "error"} == {"PRT11", "PRT06"}
+    assert {finding.code for finding in undeclared.findings if finding.severity == "error"} == {"PRT11"}
 
 
 def test_google_type_is_named_where_it_is_used() -> None:

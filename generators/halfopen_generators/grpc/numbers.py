@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from halfopen.protobuf import OWN_NUMBERS
+from halfopen.source import BadInput, Problem
 from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.previous import Released
+from halfopen_generators.grpc.spec import MAX_NUMBER
 
 if TYPE_CHECKING:
     from halfopen_generators.grpc.plan import Span
@@ -69,11 +71,18 @@ def value_numbers(names: Iterable[str], given: Mapping[str, int], released: Rele
 
 
 def _free(start: int, taken: set[int], old: Released, own: Sequence[int] = OWN_NUMBERS) -> Iterator[int]:
+    """The numbers from there on that are nobody's.
+
+    Raises:
+        BadInput: none is left.
+    """
     number = start
-    while True:
-        if number not in taken and number not in own and not old.took_back(number):
+    while number <= MAX_NUMBER:
+        behind = old.behind(number)
+        if behind == number and number not in taken and number not in own:
             yield number
-        number += 1
+        number = behind if behind > number else number + 1
+    raise BadInput([Problem("reserves so many numbers that none is left for a new field or value.", "previous")])
 
 
 def reserve(released: Released | None, numbers: Mapping[str, int]) -> tuple[tuple[Span, ...], tuple[str, ...]]:

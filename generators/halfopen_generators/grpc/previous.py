@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MAX_FILES = 2_000
 MAX_BYTES = 16 * 1_048_576
 _PLACE = ("previous",)
+# A range as wide was never given out number by number: it keeps others away.
+_WIDE = 1_000
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,15 @@ class Released:
     @property
     def highest(self) -> int:
         """The highest number that was ever given out; a range that is reserved up to the end is no such number."""
-        ends = (first if last - first > len(self.numbers) + 1_000 else last for first, last in self.reserved)
+        ends = (last for first, last in self.reserved if last - first < _WIDE)
         return max((*self.numbers.values(), *ends), default=0)
 
-    def took_back(self, number: int) -> bool:
-        """Whether the number was given out, and is not to be used again."""
-        return any(first <= number <= last for first, last in self.reserved)
+    def behind(self, number: int) -> int:
+        """That number, or the first one behind the numbers that are not to be used again."""
+        for first, last in sorted(self.reserved):
+            if first <= number <= last:
+                number = last + 1
+        return number
 
 
 @dataclass(frozen=True)
