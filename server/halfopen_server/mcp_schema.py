@@ -11,6 +11,9 @@ _NULL = {"type": "null"}
 # Keys whose value maps names to schemas: a name there is the user's word, not the schema's.
 _BY_NAME = {"properties", "patternProperties", "$defs"}
 
+# What matters to somebody who has to fill it in.
+_OF_INPUT = frozenset({"description", "additionalProperties", "pattern", "minimum", "maximum", "minItems", "default"})
+
 
 def brief(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema without what a reader can do without: titles, and null as another way to leave a key out."""
@@ -23,6 +26,22 @@ def brief(schema: Mapping[str, Any]) -> dict[str, Any]:
     if "description" in short:
         short["description"] = " ".join(short["description"].split())
     return short
+
+
+def outline(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of an answer, still briefer: what a part is called and made of, and not which values it may have.
+
+    Nobody fills in an answer, and every tool carries this.
+    """
+    short = brief(schema)
+    return {**short, "$defs": {name: _outlined(part) for name, part in short.get("$defs", {}).items()}}
+
+
+def _outlined(part: Mapping[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {key: value for key, value in part.items() if key not in _OF_INPUT}
+    if "properties" in told:
+        told["properties"] = {name: _outlined(each) for name, each in told["properties"].items()}
+    return told
 
 
 def _part(key: str, value: Any) -> Any:

@@ -25,7 +25,7 @@ from halfopen.vocabulary import Report
 from halfopen.writing import write
 from halfopen_server.mcp_answers import Answer, Reports, answer, identify, refusal
 from halfopen_server.mcp_relay import in_thread
-from halfopen_server.mcp_schema import brief, flat
+from halfopen_server.mcp_schema import flat, outline
 from halfopen_server.roots import Roots
 
 HOW = (
@@ -123,7 +123,7 @@ def capability_tool(capability: Capability, reports: Reports) -> Tool:
         ),
         structured_output=False,
     )
-    output = brief(Answer.model_json_schema())
+    output = outline(Answer.model_json_schema())
     metadata = FuncMetadata(arg_model=_Whole, output_schema=output, output_model=Answer)
     return tool.model_copy(update={"parameters": schema, "fn_metadata": metadata})
 

@@ -23,7 +23,7 @@ from halfopen_generators.grpc.types import GOOGLEAPIS
 
 LAW_OF_FALLACIES = 1
 LAW_OF_BOUNDARIES = 3
-LAW_OF_BREAKERS = 5
+LAW_OF_RESILIENCE = 5
 
 
 def design(spec: GrpcSpec, source: Source, options: Options) -> Api:
@@ -154,7 +154,7 @@ def _of_the_channel(spec: GrpcSpec, services: list[ServicePlan]) -> Iterator[Dec
         choice="round_robin",
         because="The default, pick_first, sends all calls over one connection to one server for as long as it lasts.",
         instead_of=("pick_first", "a proxy or mesh that balances each call"),
-        law=LAW_OF_BREAKERS,
+        law=LAW_OF_RESILIENCE,
     )
     if any(rpc.retry for rpc in _all(services)):
         yield Decision(
@@ -163,7 +163,7 @@ def _of_the_channel(spec: GrpcSpec, services: list[ServicePlan]) -> Iterator[Dec
             because="Once half of the tokens are gone, clients stop retrying: a server in trouble is not kept there by "
             f"retries. {retry.max_tokens.source}",
             instead_of=("no throttling",),
-            law=LAW_OF_BREAKERS,
+            law=LAW_OF_RESILIENCE,
         )
     yield Decision(
         about="service config: healthCheckConfig",
@@ -171,14 +171,14 @@ def _of_the_channel(spec: GrpcSpec, services: list[ServicePlan]) -> Iterator[Dec
         because="Clients that support it ask grpc.health.v1 and leave out a server that says it isn't serving; one "
         "that doesn't offer the service counts as healthy.",
         instead_of=("no health checking: a server that is up and broken gets its share of calls",),
-        law=LAW_OF_BREAKERS,
+        law=LAW_OF_RESILIENCE,
     )
     yield Decision(
         about="service config: hedging",
         choice="none",
         because="It multiplies load whenever servers are slow, which is when they can bear it least.",
         instead_of=("hedgingPolicy for reads, once the tail of their latency was measured",),
-        law=LAW_OF_BREAKERS,
+        law=LAW_OF_RESILIENCE,
     )
 
 

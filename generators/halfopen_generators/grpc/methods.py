@@ -17,7 +17,7 @@ from halfopen_generators.grpc.spec import GrpcSpec, Idempotency, Kind, MessageSp
 # What buf's PACKAGE_VERSION_SUFFIX takes for a version.
 VERSION = re.compile(r"v[1-9][0-9]*(test[a-z0-9_]*|(p[1-9][0-9]*)?(alpha|beta)([1-9][0-9]*)?)?")
 LAW_OF_FALLACIES = 1
-LAW_OF_BREAKERS = 5
+LAW_OF_RESILIENCE = 5
 LAW_OF_IDEMPOTENCY = 7
 REPEATABLE: frozenset[Idempotency] = frozenset({"no-side-effects", "idempotent"})
 
@@ -65,7 +65,7 @@ def deadline(asked: MethodSpec, location: Location, decided: list[Decision]) -> 
             choice=spell_duration(known.value),
             because=f"Left out, and gRPC's own default is to wait for ever. {known.source}",
             instead_of=("no deadline",),
-            law=LAW_OF_BREAKERS,
+            law=LAW_OF_RESILIENCE,
         )
     )
     return known.value
