@@ -59,7 +59,7 @@ def compare(api: Api, image: bytes, previous: Previous) -> tuple[Check, tuple[Fi
     told = _gravest(_told(ran.stdout, api, previous))
     grave = sum(each.known.severity is Severity.ERROR for each in told)
     detail = f"rules {' and '.join(CATEGORIES)} against {previous.given}: "
-    detail += f"{len(told)} changes that buf calls breaking, {grave} of them break calls" if told else "nothing breaks"
+    detail += f"{len(told)} changes that buf calls breaking, of which {grave} break calls" if told else "nothing breaks"
     status = Status.FAILED if grave else Status.PASSED
     check = Check(name=NAME, tool=tool, version=known, status=status, detail=detail)
     return check, tuple(_finding(api, each) for each in told)
