@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfopen.vocabulary import Status
+from halfopen.progress import Silent
+from halfopen.registry import Options, capability
+from halfopen.run import run
+from halfopen.vocabulary import ReportOutcome, Status
 from halfopen_generators.grpc.methods import VERSION
 from halfopen_generators.grpc.numbers import Wanted, field_numbers, reserve
 from halfopen_generators.grpc.previous import Released
-from tests.grpc.designs import answered, designed, text
+from tests.grpc.designs import answered, designed, source, text
 
 
 def api(rpcs: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -140,6 +143,29 @@ def test_responses_as_aip_has_them_are_declared_in_buf_yaml() -> None:
         "the package is well formed"
     ]
     assert {finding.code for finding in undeclared.findings if finding.severity == "error"} == {"PRT11"}
+
+
+class Interrupted(Silent):
+    """Cancelled once the compiler has answered."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def report(self, done: int, what: str) -> None:
+        assert what == "checks done"
+        self.done = done
+
+    def cancelled(self) -> bool:
+        return self.done > 0
+
+
+def test_who_interrupts_hears_what_was_known_by_then() -> None:
+    found = run(capability("grpc"), source(api({"GetThing": {}})), Options(), Interrupted())
+    passed, *skipped = found.checks
+    assert passed.status is Status.PASSED
+    assert {(check.status, check.detail) for check in skipped} == {(Status.SKIPPED, "interrupted.")}
+    assert found.outcome is ReportOutcome.WARN
+    assert [finding.code for finding in found.findings] == ["IDP05"]
 
 
 def test_google_type_is_named_where_it_is_used() -> None:

@@ -3,40 +3,67 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from halfopen.checkers import programs
 from halfopen.progress import Progress
 from halfopen.registry import Judged, Options
 from halfopen.vocabulary import Check, Finding, Severity, Status
 from halfopen_generators.grpc import proto_file, service_config
+from halfopen_generators.grpc.breaking import NAME as RELEASED
 from halfopen_generators.grpc.breaking import compare
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api
 from halfopen_generators.grpc.rules import static_findings
 
+_COMPILES = "the package compiles"
 _LINT = "the package is well formed"
+_FORMAT = "the package is formatted"
 _IMAGE = "image.binpb"
 
 
 def check(api: Api, options: Options, progress: Progress) -> Judged:
     """Everything that can say no to the design, asked."""
     del options  # there are none
-    texts = {artifact.path: artifact.text for artifact in proto_file.artifacts(api)}
-    looked_at = _sizes(api)
-    progress.report(0, "checks done")
-    compiled, image = programs.compiled("the package compiles", PROTO_ROOT, texts, looked_at=looked_at)
-    checks = [compiled, _lint(api, image, looked_at), _format(texts)]
-    progress.report(len(checks), "checks done")
-    broken: tuple[Finding, ...] = ()
-    if api.previous is not None:
-        compared, broken = compare(api, image, api.previous)
-        checks.append(compared)
-    retried = sum(rpc.retry is not None for rpc in api.methods)
-    timed = f"{_count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
-    checks.append(service_config.accepted(service_config.spelled(api), looked_at=timed))
+    broken: list[Finding] = []
+    checks: list[Check] = []
+    for name, tool, ask in _questions(api, broken):
+        progress.report(len(checks), "checks done")
+        if progress.cancelled():
+            checks.append(Check(name=name, tool=tool, version="none", status=Status.SKIPPED, detail="interrupted."))
+        else:
+            checks.append(ask())
     progress.report(len(checks), "checks done")
     findings = tuple(sorted((*static_findings(api), *broken), key=_gravest_first))
-    return Judged(summary=_summary(api, findings, checks, broken=bool(broken)), findings=findings, checks=tuple(checks))
+    summary = _summary(api, findings, checks, broken=bool(broken))
+    return Judged(summary=summary, findings=findings, checks=tuple(checks))
+
+
+def _questions(api: Api, broken: list[Finding]) -> Iterator[tuple[str, str, Callable[[], Check]]]:
+    """What is asked, of which tool, and how; breaks of what is released are put into `broken`."""
+    texts = {artifact.path: artifact.text for artifact in proto_file.artifacts(api)}
+    looked_at = _sizes(api)
+    image = b""
+
+    def compile_it() -> Check:
+        nonlocal image
+        found, image = programs.compiled(_COMPILES, PROTO_ROOT, texts, looked_at=looked_at)
+        return found
+
+    yield _COMPILES, programs.PROTOC, compile_it
+    yield _LINT, programs.BUF.name, lambda: _lint(api, image, looked_at)
+    yield _FORMAT, programs.BUF.name, lambda: _format(texts)
+    if (previous := api.previous) is not None:
+
+        def compare_it() -> Check:
+            found, told = compare(api, image, previous)
+            broken.extend(told)
+            return found
+
+        yield RELEASED, programs.BUF.name, compare_it
+    retried = sum(rpc.retry is not None for rpc in api.methods)
+    timed = f"{_count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
+    config = service_config.spelled(api)
+    yield service_config.NAME, service_config.TOOL, lambda: service_config.accepted(config, looked_at=timed)
 
 
 def _lint(api: Api, image: bytes, looked_at: str) -> Check:
@@ -57,7 +84,7 @@ def _lint(api: Api, image: bytes, looked_at: str) -> Check:
 
 def _format(texts: dict[str, str]) -> Check:
     return programs.check(
-        "the package is formatted",
+        _FORMAT,
         programs.BUF,
         ("format", "--diff", "--exit-code"),
         texts=texts,

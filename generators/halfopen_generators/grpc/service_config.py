@@ -16,7 +16,7 @@ from halfopen_generators.grpc.plan import Api, MethodPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
 
 NAME = "the service config is taken by a channel"
-_TOOL = "grpcio"
+TOOL = "grpcio"
 # A process of its own: what the library logs stays out of ours, and so do a user's proxies. There is no server at
 # that socket, so a config that was taken ends in UNAVAILABLE; one that wasn't, in what is wrong with it.
 _PROGRAM = """
@@ -82,11 +82,11 @@ def accepted(config: str, *, looked_at: str) -> Check:
         known = version("grpcio")
     except PackageNotFoundError:
         why = "grpcio is not installed: install it from PyPI."
-        return Check(name=NAME, tool=_TOOL, version="none", status=Status.SKIPPED, detail=why)
+        return Check(name=NAME, tool=TOOL, version="none", status=Status.SKIPPED, detail=why)
     with programs.written({}) as folder:
         ran = programs.run(Path(sys.executable), ("-I", "-c", _PROGRAM), folder=folder, stdin=config)
     code, _, details = ran.stdout.strip().partition("\n")
     if ran.status == 0 and code == "UNAVAILABLE":
-        return Check(name=NAME, tool=_TOOL, version=known, status=Status.PASSED, detail=looked_at)
+        return Check(name=NAME, tool=TOOL, version=known, status=Status.PASSED, detail=looked_at)
     said = details.partition("errors validating service config: ")[2] or details or ran.stderr.strip()[-1_000:]
-    return Check(name=NAME, tool=_TOOL, version=known, status=Status.FAILED, detail=f"{code} {said}".strip())
+    return Check(name=NAME, tool=TOOL, version=known, status=Status.FAILED, detail=f"{code} {said}".strip())
