@@ -86,7 +86,7 @@ def test_check_says_a_line_for_each_example() -> None:
     result = halfopen("check", "examples")
     assert result.returncode == 1
     assert {line.split()[0] for line in result.stdout.splitlines()} <= {"PASS", "WARN", "FAIL"}
-    assert len(result.stdout.splitlines()) == len(list(EXAMPLES.glob("*.saga.yaml")))
+    assert len(result.stdout.splitlines()) == len(list(EXAMPLES.glob("*.yaml")))
 
 
 STEP = "{name: a, service: s, action: A}"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from halfopen.vocabulary import Report
 from halfopen_server.mcp_answers import Answer
-from halfopen_server.mcp_schema import brief, flat
+from halfopen_server.mcp_schema import brief, flat, outline
 
 
 class Inner(BaseModel):
@@ -29,6 +29,30 @@ class Outer(BaseModel):
     inner: Inner | None = Field(default=None, description="One\n  inside.")
     many: dict[str, Inner] = Field(default_factory=dict)
     either: int | str | None = None
+
+
+def test_an_answer_is_told_by_names_and_kinds_and_still_judged_by_them() -> None:
+    class Told(BaseModel):
+        """Of many."""
+
+        model_config = ConfigDict(extra="forbid")
+
+        description: str = Field(description="A name that is a word of JSON Schema too.", pattern="^[a-z]+$")
+        count: int = Field(default=1, ge=1)
+
+    class Whole(BaseModel):
+        parts: tuple[Told, ...] = Field(description="All of them.")
+
+    schema = outline(Whole.model_json_schema())
+    assert schema["properties"]["parts"]["description"] == "All of them."
+    assert schema["$defs"]["Told"] == {
+        "type": "object",
+        "properties": {"description": {"type": "string"}, "count": {"type": "integer"}},
+        "required": ["description"],
+    }
+    jsonschema.validate({"parts": [{"description": "A"}]}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"parts": [{"count": 1}]}, schema)
 
 
 def test_what_a_reader_can_do_without_goes_and_keys_that_look_like_it_stay() -> None:
