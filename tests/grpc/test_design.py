@@ -70,6 +70,17 @@ def test_what_an_update_leaves_out_is_told_from_what_it_sets_to_zero() -> None:
     assert decided(spec)["services.ThingService.UpdateThing.request.presence"] == "optional: count"
 
 
+def test_the_presence_of_what_is_released_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "thing.proto").write_text(
+        'syntax = "proto3";\npackage acme.v1;\n'
+        "message UpdateThingRequest { int32 plain = 1; optional int32 told = 2; }\n"
+    )
+    request = {"plain": "int32", "told": "int32", "added": "int32"}
+    made = designed(api({"UpdateThing": {"request": request}}, previous="."), tmp_path)
+    kinds = {part.name: part.type for part in made.by_name["UpdateThingRequest"].fields}
+    assert kinds == {"plain": "int32", "told": "optional int32", "added": "optional int32"}
+
+
 @pytest.mark.parametrize(
     ("name", "fields", "errors"),
     [
@@ -178,9 +189,9 @@ def test_google_type_is_named_where_it_is_used() -> None:
 def test_what_is_released_by_other_names_keeps_them(tmp_path: Path) -> None:
     (tmp_path / "old.proto").write_text(
         'syntax = "proto3";\npackage acme.v1;\n'
-        "service Things { rpc GetThing(GetThingRequest) returns (GetThingResponse); }\n"
+        "service Things { rpc GetThing(GetThingRequest) returns (ThingsServiceGetThingResponse); }\n"
         "message GetThingRequest { reserved 3 to 5, 900 to max; reserved 'gone'; string id = 7; }\n"
-        "message GetThingResponse { Mood mood = 1; }\n"
+        "message ThingsServiceGetThingResponse { Mood mood = 1; }\n"
         "enum Mood { NEUTRAL = 0; GOOD = 4; reserved 2, 9; reserved 'UGLY'; }\n"
     )
     found = answered(
@@ -194,6 +205,7 @@ def test_what_is_released_by_other_names_keeps_them(tmp_path: Path) -> None:
     )
     proto = text(found, "acme/v1/old.proto")
     assert "service Things {" in proto
+    assert "rpc GetThing(GetThingRequest) returns (ThingsServiceGetThingResponse)" in proto
     assert '  reserved 3 to 5, 7, 900 to max;\n  reserved "gone", "id";\n\n  // A.\n  string a = 8;\n' in proto
     assert '  reserved 2, 9;\n  reserved "UGLY";\n' in proto
     assert "  NEUTRAL = 0;\n" in proto

@@ -40,13 +40,13 @@ def design(spec: GrpcSpec, source: Source, options: Options) -> Api:
     services: list[ServicePlan] = []
     messages: list[MessagePlan] = []
     for asked, named in spec.services.items():
-        rpcs = []
+        own_rpcs = []
         for name, method in named.items():
             rpc, own = _method(made, asked, name, method)
-            rpcs.append(rpc)
+            own_rpcs.append(rpc)
             messages.extend(own)
         name = asked if previous and asked in previous.services else service_name(asked)
-        services.append(ServicePlan(name, asked, made.comment(asked, f"{phrase(asked)}."), tuple(rpcs)))
+        services.append(ServicePlan(name, asked, made.comment(asked, f"{phrase(asked)}."), tuple(own_rpcs)))
     messages += [
         made.message(name, body, ("messages", name), f"{phrase(name)}.") for name, body in spec.messages.items()
     ]
@@ -242,7 +242,8 @@ def _method(made: Elements, service: str, name: str, asked: MethodSpec) -> tuple
 def _own_name(made: Elements, service: str, name: str, base: str, side: str) -> str:
     """The message's name: as it is released, if that is one of the two that buf allows."""
     end = side.capitalize()
-    released = made.previous.requests.get((service_name(service), name)) if made.previous else None
+    known_rpcs = made.previous.requests if made.previous else {}
+    released = known_rpcs.get((service, name)) or known_rpcs.get((service_name(service), name))
     if released is not None:
         known = released[0 if side == "request" else 1].rsplit(".", 1)[-1]
         if known in {f"{name}{end}", f"{service_name(service)}{name}{end}"}:

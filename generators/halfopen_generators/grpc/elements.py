@@ -12,7 +12,7 @@ from halfopen.vocabulary import Decision
 from halfopen_generators.grpc.numbers import Wanted, field_numbers, reserve, value_numbers
 from halfopen_generators.grpc.plan import EnumPlan, FieldPlan, MessagePlan, ValuePlan
 from halfopen_generators.grpc.policy import policy
-from halfopen_generators.grpc.previous import Previous
+from halfopen_generators.grpc.previous import Previous, Released
 from halfopen_generators.grpc.references import fields, value_name
 from halfopen_generators.grpc.spec import FieldSpec, GrpcSpec, MessageSpec
 from halfopen_generators.grpc.types import SCALARS, WELL_KNOWN
@@ -55,11 +55,11 @@ class Elements:
         asked = [(str(path[-1]), group, part) for path, group, part in fields(body)]
         known = {part for part, _, _ in asked}
         asked += [(part, None, FieldSpec(type=kind)) for part, kind in more if part not in known]
+        released = self.previous.messages.get(name) if self.previous else None
         if partial:
-            asked = [(part, group, self._presence(part, group, each)) for part, group, each in asked]
+            asked = [(part, group, self._presence(part, group, each, released)) for part, group, each in asked]
             changed = [part for part, _, each in asked if each.type.startswith("optional ")]
             self._decide_presence(location, changed)
-        released = self.previous.messages.get(name) if self.previous else None
         wanted = [
             Wanted(part, each.number, each.hot, field_type(each.type).label in {"repeated", "map"})
             for part, _, each in asked
@@ -93,7 +93,10 @@ class Elements:
             hot=asked.hot,
         )
 
-    def _presence(self, name: str, group: str | None, asked: FieldSpec) -> FieldSpec:
+    def _presence(self, name: str, group: str | None, asked: FieldSpec, released: Released | None) -> FieldSpec:
+        if released is not None and name in released.numbers and name not in released.optional:
+            # As it is released; to tell its absence now would break code that is generated anew.
+            return asked
         kind = field_type(asked.type)
         names = name.endswith("_id") or name in {"id", "name", "parent", *policy().fields.request_id}
         if group or kind.label or names or kind.name not in {*SCALARS, *self.spec.enums}:

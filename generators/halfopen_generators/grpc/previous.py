@@ -30,6 +30,7 @@ class Released:
     numbers: Mapping[str, int] = field(default_factory=dict)
     reserved: tuple[Span, ...] = ()
     reserved_names: tuple[str, ...] = ()
+    optional: frozenset[str] = frozenset()  # the fields whose absence is told from zero
 
     @property
     def highest(self) -> int:
@@ -111,7 +112,8 @@ def _previous(given: str, image: bytes, files: list[FileDescriptorProto], source
 def _message(found: DescriptorProto) -> Released:
     # The end of a message's range is the first number behind it, that of an enum's is its last.
     spans = tuple((span.start, span.end - 1) for span in found.reserved_range)
-    return Released({part.name: part.number for part in found.field}, spans, tuple(found.reserved_name))
+    optional = frozenset(part.name for part in found.field if part.proto3_optional)
+    return Released({part.name: part.number for part in found.field}, spans, tuple(found.reserved_name), optional)
 
 
 def _enum(found: EnumDescriptorProto) -> Released:
