@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from halfopen.checkers import programs
 from halfopen.source import BadInput
 from halfopen.vocabulary import Check, Report, Status
 from tests.grpc.designs import answered, designed, release, specs, text
@@ -125,3 +126,8 @@ def test_what_is_left_out_is_told_and_what_is_added_is_not(tmp_path: Path) -> No
         ("PRT01", "error", "messages.Thing.four", "FIELD_SAME_NAME"),
         ("PRT02", "warning", "enums.Mood", "ENUM_VALUE_NO_DELETE"),
     }
+    # A descriptor set says the same as the folder that it was made of.
+    protos = {path.relative_to(tmp_path).as_posix(): path.read_text() for path in tmp_path.rglob("*.proto")}
+    (tmp_path / "released.binpb").write_bytes(programs.descriptor_set("proto", protos).image)
+    by_set = answered({**mutated, "previous": "released.binpb"}, tmp_path)
+    assert by_set.findings == answered(mutated, tmp_path).findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ def compare(api: Api, image: bytes, previous: Previous) -> tuple[Check, tuple[Fi
     with programs.written({_NEW: image, _OLD: previous.image}) as folder:
         ran = programs.run(executable, arguments, folder=folder)
     if ran.status not in {0, _FOUND}:
-        detail = ran.stderr.strip() or f"exit status {ran.status}"
+        # A temporary path would differ from run to run.
+        detail = ran.stderr.strip().replace(f"{folder}{os.sep}", "") or f"exit status {ran.status}"
         return Check(name=NAME, tool=tool, version=known, status=Status.FAILED, detail=detail[:1_000]), ()
     told = _gravest(_told(ran.stdout, api, previous))
     grave = sum(each.known.severity is Severity.ERROR for each in told)
