@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,10 +24,14 @@ from halfopen.run import run
 from halfopen.source import BadInput, Problem, Source, read_source, validate
 from halfopen.vocabulary import Report
 from halfopen.writing import write
-from halfopen_server.mcp_answers import Answer, Reports, answer, identify, refusal
+from halfopen_server.databases import NotKept
+from halfopen_server.mcp_answers import Answer, answer, refusal
 from halfopen_server.mcp_relay import in_thread
 from halfopen_server.mcp_schema import brief, flat
+from halfopen_server.reports import Reports, identify
 from halfopen_server.roots import Roots
+
+logger = logging.getLogger(__name__)
 
 HOW = (
     " Give the spec inline, or its file as `spec_file`. The reply says what was found and what was checked; "
@@ -196,12 +201,22 @@ async def _reply(request: Request, roots: Roots, context: Context[Any, Any], rep
         return identity, run(request.capability, source, request.options, progress)
 
     identity, report = await in_thread(context, work)
-    reports.keep(identity, report)
+    kept = await anyio.to_thread.run_sync(_kept, reports, identity, report)
     result = None
     if folder is not None:
         # Not abandoned when cancelled: a folder is written whole or not at all.
         result = await anyio.to_thread.run_sync(lambda: write(report.artifacts, folder, overwrite=request.overwrite))
-    told = answer(identity, report, result)
+    told = answer(identity if kept else None, report, result)
     structured = told.model_dump(mode="json", exclude_defaults=True)
     text = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
     return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
+
+
+def _kept(reports: Reports, identity: str, report: Report) -> bool:
+    try:
+        reports.keep(identity, report)
+    except NotKept as error:
+        # The caller gets the answer all the same, and nothing of where our databases are.
+        logger.warning("Report %s is not kept: %s", identity, error)
+        return False
+    return True
