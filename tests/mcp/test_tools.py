@@ -220,7 +220,7 @@ def test_what_a_report_says_many_times_is_said_once() -> None:
 
 
 def test_the_reply_has_every_part_of_a_report() -> None:
-    assert set(Answer.model_fields) == set(Report.model_fields) | {"report", "written"}
+    assert set(Answer.model_fields) == set(Report.model_fields) | {"report", "written", "note"}
     assert set(ListedFinding.model_fields) == set(Finding.model_fields)
     assert set(ListedRun.model_fields) == set(Counterexample.model_fields) - {"diagram"}
 

@@ -162,7 +162,9 @@ def test_an_identity_rests_on_all_that_was_asked() -> None:
 
 @pytest.mark.parametrize("where", ["mysql://me:secret@host/db", "/a/folder", "postgres", "sqlite:///a.db"])
 def test_no_place_for_reports_is_told_without_its_password(where: str) -> None:
-    with pytest.raises(BadInput, match=r"can't be kept there \(--reports or HALFOPEN_REPORTS\). Legal: postgres") as told:
+    with pytest.raises(
+        BadInput, match=r"can't be kept there \(--reports or HALFOPEN_REPORTS\). Legal: postgres"
+    ) as told:
         open_reports(where, {})
     assert "secret" not in str(told.value)
 

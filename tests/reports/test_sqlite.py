@@ -75,7 +75,9 @@ def test_a_file_that_stays_locked_is_told_and_nothing_is_set_aside(
     assert warnings(caplog) == []
 
 
-@pytest.mark.parametrize("content", [b"no database at all, but long enough to be read", b"SQLite format 3\0" + b"x" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"no database at all, but long enough to be read", b"SQLite format 3\0" + b"x" * 5000]
+)
 def test_a_damaged_file_is_set_aside(path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
