@@ -138,6 +138,7 @@ def _listed(identity: str | None, artifact: Artifact) -> ListedArtifact:
     )
 
 
-def refusal(error: BadInput) -> CallToolResult:
-    """A reply that says what is wrong with the input, in the very words of the error."""
-    return CallToolResult(content=[TextContent(type="text", text=str(error))], is_error=True)
+def refusal(error: BadInput, more: str = "") -> CallToolResult:
+    """A reply that says what is wrong with the input, in the very words of the error, and what else there is to say."""
+    text = f"{error}\n{more}" if more else str(error)
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)

@@ -26,6 +26,7 @@ from halfopen.vocabulary import Report
 from halfopen.writing import write
 from halfopen_server.databases import NotKept
 from halfopen_server.mcp_answers import Answer, answer, refusal
+from halfopen_server.mcp_missing import Outcome, answered, asking, unanswered
 from halfopen_server.mcp_relay import in_thread
 from halfopen_server.mcp_schema import brief, flat
 from halfopen_server.reports import Reports, identify
@@ -107,13 +108,16 @@ def capability_tool(capability: Capability, reports: Reports) -> Tool:
         arguments: dict[str, Any],
         context: Context[Any, Any],
         offered: Annotated[ListRootsResult | None, Resolve(_offered_roots)],
+        asked: Outcome,
     ) -> CallToolResult:
         try:
-            request = _request(capability, _parsed(arguments, schema))
+            request = _request(capability, _parsed(answered(arguments, asked), schema))
             return await _reply(request, _roots(offered), context, reports)
         except BadInput as error:
-            return refusal(error)
+            return refusal(error, unanswered(asked))
 
+    # Written as the others are, the name of what asks would be looked for among the module's.
+    call.__annotations__["asked"] = Annotated[Outcome, Resolve(asking(capability, Place, "spec_file"))]
     tool = Tool.from_function(
         call,
         name=capability.tool,
@@ -174,7 +178,7 @@ def _request(capability: Capability, arguments: Mapping[str, Any]) -> Request:
         given = ", ".join(spec)
         raise BadInput([Problem(f"takes the place of the inline keys ({given}): give one or the other.", "spec_file")])
     if placed.spec_file is None and not spec:
-        raise BadInput([Problem("no spec: give its keys inline, or its file as spec_file.")])
+        raise BadInput([Problem("no spec: give its keys inline, or its file as spec_file."), *_needed(capability)])
     return Request(
         capability,
         spec,
@@ -183,6 +187,15 @@ def _request(capability: Capability, arguments: Mapping[str, Any]) -> Request:
         placed.write_to,
         placed.overwrite,
     )
+
+
+def _needed(capability: Capability) -> tuple[Problem, ...]:
+    """What a spec of which nothing is there lacks."""
+    try:
+        validate(capability.spec, Source({}))
+    except BadInput as error:
+        return error.problems
+    return ()
 
 
 async def _reply(request: Request, roots: Roots, context: Context[Any, Any], reports: Reports) -> CallToolResult:
