@@ -21,6 +21,7 @@ from halfopen.vocabulary import (
     Word,
 )
 from halfopen.writing import WriteResult
+from halfopen_server.mcp_budget import lines_within
 from halfopen_server.reports import SCHEME
 
 W = TypeVar("W", bound=Word)
@@ -29,10 +30,8 @@ W = TypeVar("W", bound=Word)
 class ListedArtifact(Word):
     """One file of the answer, without its text."""
 
-    path: str
-    media_type: str
+    path: str = Field(description="The text is the resource at `report`, a slash, and this.")
     size: int = Field(description="In bytes.")
-    uri: str | None = Field(default=None, description="Read this resource for the text.")
 
 
 class Written(Word):
@@ -73,7 +72,10 @@ class Answer(Word):
     artifacts: tuple[ListedArtifact, ...] = ()
     written: Written | None = None
     report: str | None = Field(default=None, description="Resource: this report in full, as JSON.")
-    note: str | None = Field(default=None, description="What this reply lacks, and how to get it.")
+    note: str | None = Field(default=None, description="Why `report` isn't there.")
+    left_out: dict[str, int] = Field(
+        default_factory=dict, description="How many more of each there are: this reply is kept short, `report` has all."
+    )
 
 
 NOT_KEPT = "This report could not be kept, so that it can't be read again: pass `write_to` for the texts."
@@ -103,7 +105,7 @@ def answer(identity: str | None, report: Report, result: WriteResult | None) -> 
         obligations=_merged(report.obligations, "on"),
         decisions=_merged(report.decisions, "about"),
         checks=report.checks,
-        artifacts=tuple(_listed(identity, artifact) for artifact in report.artifacts),
+        artifacts=tuple(map(_listed, report.artifacts)),
         written=_written(result) if result is not None else None,
         report=None if identity is None else SCHEME + identity,
         note=NOT_KEPT if identity is None else None,
@@ -129,16 +131,11 @@ def _written(result: WriteResult) -> Written:
     )
 
 
-def _listed(identity: str | None, artifact: Artifact) -> ListedArtifact:
-    return ListedArtifact(
-        path=artifact.path,
-        media_type=artifact.media_type,
-        size=len(artifact.text.encode()),
-        uri=None if identity is None else f"{SCHEME}{identity}/{artifact.path}",
-    )
+def _listed(artifact: Artifact) -> ListedArtifact:
+    return ListedArtifact(path=artifact.path, size=len(artifact.text.encode()))
 
 
 def refusal(error: BadInput, more: str = "") -> CallToolResult:
     """A reply that says what is wrong with the input, in the very words of the error, and what else there is to say."""
-    text = f"{error}\n{more}" if more else str(error)
+    text = "\n".join(filter(None, (lines_within(str(error)), more)))
     return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)

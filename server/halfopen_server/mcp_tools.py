@@ -26,6 +26,7 @@ from halfopen.vocabulary import Report
 from halfopen.writing import write
 from halfopen_server.databases import NotKept
 from halfopen_server.mcp_answers import Answer, answer, refusal
+from halfopen_server.mcp_budget import compact, shortened
 from halfopen_server.mcp_missing import Outcome, answered, asking, unanswered
 from halfopen_server.mcp_relay import in_thread
 from halfopen_server.mcp_schema import brief, flat
@@ -35,8 +36,8 @@ from halfopen_server.roots import Roots
 logger = logging.getLogger(__name__)
 
 HOW = (
-    " Give the spec inline, or its file as `spec_file`. The reply says what was found and what was checked; "
-    "the files are listed, read one by its `uri`, or pass `write_to` to have them all in that folder. "
+    " Give the spec inline, or its file as `spec_file`. The reply says what was found and what was checked; the "
+    "files are listed: read the resource at `report`/`path`, or pass `write_to` to have them all in that folder. "
     "While an error is among the findings, change the spec as its `fix` says and call again."
 )
 
@@ -219,10 +220,8 @@ async def _reply(request: Request, roots: Roots, context: Context[Any, Any], rep
     if folder is not None:
         # Not abandoned when cancelled: a folder is written whole or not at all.
         result = await anyio.to_thread.run_sync(lambda: write(report.artifacts, folder, overwrite=request.overwrite))
-    told = answer(identity if kept else None, report, result)
-    structured = told.model_dump(mode="json", exclude_defaults=True)
-    text = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
+    told = shortened(answer(identity if kept else None, report, result))
+    return CallToolResult(content=[TextContent(type="text", text=compact(told))], structured_content=told)
 
 
 def _kept(reports: Reports, identity: str, report: Report) -> bool:

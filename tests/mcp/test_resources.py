@@ -49,7 +49,7 @@ async def test_artifacts_and_the_whole_report_are_resources(connect: Connect) ->
         after = (await client.list_resources()).resources
         listed = {resource.uri: resource.mime_type for resource in after if resource.uri not in before}
         artifact = told["artifacts"][1]
-        read = (await client.read_resource(artifact["uri"])).contents[0]
+        read = (await client.read_resource(f"{told['report']}/{artifact['path']}")).contents[0]
         whole = (await client.read_resource(told["report"])).contents[0]
     # Artifacts are many, and told by the answer itself.
     assert listed == {told["report"]: "application/json"}
@@ -105,8 +105,8 @@ async def test_what_one_server_made_another_reads(bench: Bench, era: str, tmp_pa
         listed = {resource.uri for resource in (await client.list_resources()).resources}
         assert told["report"] in listed
         for artifact in told["artifacts"]:
-            read = (await client.read_resource(artifact["uri"])).contents[0]
-            assert (len(read.text.encode()), read.mime_type) == (artifact["size"], artifact["media_type"])
+            read = (await client.read_resource(f"{told['report']}/{artifact['path']}")).contents[0]
+            assert (len(read.text.encode()), read.mime_type) == (artifact["size"], "text/markdown")
         assert Report.model_validate_json((await client.read_resource(told["report"])).contents[0].text)
 
 
@@ -129,7 +129,7 @@ async def test_an_answer_that_can_not_be_kept_is_given_all_the_same(
     told = result.structured_content
     jsonschema.validate(told, tool.output_schema)
     assert told["outcome"] == "pass"
-    assert told["artifacts"] == [{"path": "docs/0/toy.md", "media_type": "text/markdown", "size": 20}]
+    assert told["artifacts"] == [{"path": "docs/0/toy.md", "size": 20}]
     assert told["written"]["files"] == len(list((project / "out/docs/0").iterdir())) == 1
     assert "report" not in told
     assert "could not be kept" in told["note"]

@@ -37,7 +37,8 @@ async def test_a_design_over_stdio_lies_in_the_project(era: str, tmp_path: Path)
         assert not result.is_error, result.content
         report = result.structured_content
         jsonschema.validate(report, tools["design_saga"].output_schema)
-        read = {each["path"]: (await client.read_resource(each["uri"])).contents[0] for each in report["artifacts"]}
+        addresses = {each["path"]: f"{report['report']}/{each['path']}" for each in report["artifacts"]}
+        read = {path: (await client.read_resource(address)).contents[0] for path, address in addresses.items()}
     assert report["verdicts"]
     assert read
     for path, content in read.items():
@@ -45,9 +46,8 @@ async def test_a_design_over_stdio_lies_in_the_project(era: str, tmp_path: Path)
     assert (kept / "reports" / "reports.db").is_file()
     # Another process, after the first is gone.
     async with Client(server, mode=era) as client:
-        for artifact in report["artifacts"]:
-            again = (await client.read_resource(artifact["uri"])).contents[0]
-            assert again.text == read[artifact["path"]].text
+        for path, address in addresses.items():
+            assert (await client.read_resource(address)).contents[0].text == read[path].text
 
 
 SERVE_TOY = "from tests.mcp.toy import Bench; from halfopen_server.mcp import build_server; "
