@@ -17,6 +17,7 @@ from typing import Literal
 
 import click
 
+from halfopen import __version__
 from halfopen.data import read_text
 from halfopen.source import BadInput
 from halfopen_server.databases import NotKept
@@ -63,9 +64,7 @@ def doctor() -> int:
     server makes are kept, and how much they take.
     """
     write = pen(colour=paints(sys.stdout))
-    click.echo(
-        f"halfopen {importlib.metadata.version('halfopen')}, Python {platform.python_version()} ({sys.executable})"
-    )
+    click.echo(f"halfopen {__version__}, Python {platform.python_version()} ({sys.executable})")
     found = {tool: _version_of(tool) for tool in tools()}
     for tool, version in found.items():
         click.echo("\n".join(_lines(tool, version, write)))

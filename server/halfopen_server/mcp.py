@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import Any
 
 import anyio.to_thread
@@ -26,6 +25,7 @@ from mcp_types import (
 )
 from pydantic import AnyUrl
 
+from halfopen import __version__
 from halfopen.registry import Capability, capabilities
 from halfopen_server import mcp_knowledge
 from halfopen_server.commands import Command, agent, commands
@@ -56,7 +56,7 @@ class HalfopenServer(MCPServer[Any]):
         super().__init__(
             "halfopen",
             title="Halfopen",
-            version=version("halfopen"),
+            version=__version__,
             instructions=INSTRUCTIONS,
             tools=[
                 *(capability_tool(capability, self.reports) for capability in offered),

@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -18,6 +17,7 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp_types import CallToolResult, ListRootsResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from halfopen import __version__
 from halfopen.progress import Progress
 from halfopen.registry import Capability, Options
 from halfopen.run import run
@@ -205,7 +205,7 @@ async def _reply(request: Request, roots: Roots, context: Context[Any, Any], rep
     def work(progress: Progress) -> tuple[str, Report]:
         source = request.source(roots)
         identity = identify(
-            version("halfopen"),
+            __version__,
             request.capability.tool,
             source.file,
             source.text,
