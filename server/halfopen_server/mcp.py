@@ -18,11 +18,14 @@ from mcp.server.mcpserver.prompts.base import PromptArgument
 from mcp_types import (
     Completion,
     CompletionArgument,
+    GetPromptResult,
+    InputRequiredResult,
     PromptReference,
     Resource,
     ResourceTemplate,
     ResourceTemplateReference,
 )
+from mcp_types import Prompt as MCPPrompt
 from pydantic import AnyUrl
 
 from halfopen import __version__
@@ -53,6 +56,7 @@ class HalfopenServer(MCPServer[Any]):
 
     def __init__(self, offered: Iterable[Capability], reports: Reports) -> None:
         self.reports = reports
+        self._prompted = False
         super().__init__(
             "halfopen",
             title="Halfopen",
@@ -65,9 +69,26 @@ class HalfopenServer(MCPServer[Any]):
             ],
             log_level="WARNING",
         )
-        for command in (*commands(), agent()):
-            self.add_prompt(_prompt(command))
         self.completion()(_complete)  # type: ignore[no-untyped-call]  # the library gives it no types
+
+    async def list_prompts(self) -> list[MCPPrompt]:
+        """The commands, and the engineer himself."""
+        self._add_prompts()
+        return await super().list_prompts()
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """One of them, with the user's words in it."""
+        self._add_prompts()
+        return await super().get_prompt(name, arguments, context)
+
+    def _add_prompts(self) -> None:
+        # On first use: to read their front matter takes a YAML library.
+        if not self._prompted:
+            self._prompted = True
+            for command in (*commands(), agent()):
+                self.add_prompt(_prompt(command))
 
     async def list_resources(self) -> list[Resource]:
         """The latest reports, whose artifacts a template addresses; then what people mention by address."""
