@@ -163,3 +163,16 @@ def test_a_full_disk_is_told_and_what_was_kept_stays(path: Path, monkeypatch: py
     monkeypatch.undo()
     reports.keep("b", report("b", 100_000))
     assert held(reports) == ["b", "a"]
+
+
+def test_one_process_at_a_time_makes_or_sets_aside_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"damaged, as the other process is about to see as well")
+    monkeypatch.setattr(databases, "patience", lambda: 0)
+    with closing(sqlite3.connect(f"{path}.lock", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(NotKept, match="locked"):
+            in_file(path).keep("a", report("a"))
+        assert path.read_bytes().startswith(b"damaged")
+    in_file(path).keep("a", report("a"))
+    assert held(in_file(path)) == ["a"]
