@@ -7,6 +7,7 @@ can cost anything: by size, by depth, and by what its aliases expand to.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -246,7 +247,15 @@ def _wrong_keys(model: type[BaseModel], source: Source, found: Iterable[ErrorDet
         names = ", ".join(wording.shown(key) for key in keys)
         if keys:
             what = f"the key {names} is missing." if len(keys) == 1 else f"the keys {names} are missing."
-            yield source.problem(location, what)
+            yield source.problem(location, what + _example(model, location, keys))
+
+
+def _example(model: type[BaseModel], location: Location, keys: Iterable[str]) -> str:
+    """What the schema gives as an example of those keys, as it may be written; empty if it gives none."""
+    properties = _properties_at(model, location)
+    examples = {key: examples[0] for key in keys if (examples := properties.get(key, {}).get("examples"))}
+    shown = ", ".join(f"{key}: {json.dumps(example, ensure_ascii=False)}" for key, example in examples.items())
+    return f" For example: {shown}" if shown else ""
 
 
 def _wrong_values(source: Source, found: Iterable[ErrorDetails]) -> Iterable[Problem]:
@@ -284,13 +293,18 @@ def _known_part(data: Any, location: Location) -> Location:
 
 
 def _keys_at(model: type[BaseModel], location: Location) -> tuple[str, ...]:
-    """The keys that the model allows at that place, found in its JSON Schema."""
+    """The keys that the model allows at that place."""
+    return tuple(_properties_at(model, location))
+
+
+def _properties_at(model: type[BaseModel], location: Location) -> dict[str, Mapping[str, Any]]:
+    """What the model's JSON Schema says of each key at that place."""
     schema = model.model_json_schema()
     here = _alternatives(schema, schema)
     for part in location:
         below = (branch for node in here for branch in _below(node, part))
         here = [found for branch in below for found in _alternatives(branch, schema)]
-    return tuple(dict.fromkeys(key for node in here for key in node.get("properties", {})))
+    return {key: said for node in here for key, said in node.get("properties", {}).items()}
 
 
 def _below(node: Mapping[str, Any], part: str | int) -> Iterable[Any]:

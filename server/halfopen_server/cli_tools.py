@@ -53,12 +53,19 @@ def explain(code: str) -> None:
 
 
 @click.command(short_help="Serve all of this over MCP, on stdin and stdout.")
-def mcp() -> None:
+@click.option(
+    "--reports",
+    metavar="WHERE",
+    envvar="HALFOPEN_REPORTS",
+    help="Where reports are kept: postgresql://USER@HOST/DATABASE, for several servers that share them, or memory. "
+    "Left out: a file in your data folder. Also read from HALFOPEN_REPORTS, which hides a password from `ps`.",
+)
+def mcp(reports: str | None) -> None:
     """Serve every capability as a tool over the Model Context Protocol, on standard input and output.
 
     An agent starts this by itself; in a terminal it waits for a client's first message until the input ends. It
-    reads and writes inside the folders that the client offers as roots, and nowhere else.
+    reads and writes inside the folders that the client offers as roots, and nowhere else but where reports are kept.
     """
     from halfopen_server.mcp import serve_stdio  # noqa: PLC0415 - a second of imports that only a server needs
 
-    serve_stdio()
+    serve_stdio(reports)

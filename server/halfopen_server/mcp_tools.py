@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -17,20 +17,27 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp_types import CallToolResult, ListRootsResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from halfopen import __version__
 from halfopen.progress import Progress
 from halfopen.registry import Capability, Options
 from halfopen.run import run
 from halfopen.source import BadInput, Problem, Source, read_source, validate
 from halfopen.vocabulary import Report
 from halfopen.writing import write
-from halfopen_server.mcp_answers import Answer, Reports, answer, identify, refusal
+from halfopen_server.databases import NotKept
+from halfopen_server.mcp_answers import Answer, answer, refusal
+from halfopen_server.mcp_budget import compact, shortened
+from halfopen_server.mcp_missing import Outcome, answered, asking, unanswered
 from halfopen_server.mcp_relay import in_thread
 from halfopen_server.mcp_schema import brief, flat
+from halfopen_server.reports import Reports, identify
 from halfopen_server.roots import Roots
 
+logger = logging.getLogger(__name__)
+
 HOW = (
-    " Give the spec inline, or its file as `spec_file`. The reply says what was found and what was checked; "
-    "the files are listed, read one by its `uri`, or pass `write_to` to have them all in that folder. "
+    " Give the spec inline, or its file as `spec_file`. The reply says what was found and what was checked; the "
+    "files are listed: read the resource at `report`/`path`, or pass `write_to` to have them all in that folder. "
     "While an error is among the findings, change the spec as its `fix` says and call again."
 )
 
@@ -102,13 +109,16 @@ def capability_tool(capability: Capability, reports: Reports) -> Tool:
         arguments: dict[str, Any],
         context: Context[Any, Any],
         offered: Annotated[ListRootsResult | None, Resolve(_offered_roots)],
+        asked: Outcome,
     ) -> CallToolResult:
         try:
-            request = _request(capability, _parsed(arguments, schema))
+            request = _request(capability, _parsed(answered(arguments, asked), schema))
             return await _reply(request, _roots(offered), context, reports)
         except BadInput as error:
-            return refusal(error)
+            return refusal(error, unanswered(asked))
 
+    # Written as the others are, the name of what asks would be looked for among the module's.
+    call.__annotations__["asked"] = Annotated[Outcome, Resolve(asking(capability, Place, "spec_file"))]
     tool = Tool.from_function(
         call,
         name=capability.tool,
@@ -169,7 +179,7 @@ def _request(capability: Capability, arguments: Mapping[str, Any]) -> Request:
         given = ", ".join(spec)
         raise BadInput([Problem(f"takes the place of the inline keys ({given}): give one or the other.", "spec_file")])
     if placed.spec_file is None and not spec:
-        raise BadInput([Problem("no spec: give its keys inline, or its file as spec_file.")])
+        raise BadInput([Problem("no spec: give its keys inline, or its file as spec_file."), *_needed(capability)])
     return Request(
         capability,
         spec,
@@ -180,13 +190,22 @@ def _request(capability: Capability, arguments: Mapping[str, Any]) -> Request:
     )
 
 
+def _needed(capability: Capability) -> tuple[Problem, ...]:
+    """What a spec of which nothing is there lacks."""
+    try:
+        validate(capability.spec, Source({}))
+    except BadInput as error:
+        return error.problems
+    return ()
+
+
 async def _reply(request: Request, roots: Roots, context: Context[Any, Any], reports: Reports) -> CallToolResult:
     folder = roots.inside(request.write_to, "write_to") if request.write_to is not None else None
 
     def work(progress: Progress) -> tuple[str, Report]:
         source = request.source(roots)
         identity = identify(
-            version("halfopen"),
+            __version__,
             request.capability.tool,
             source.file,
             source.text,
@@ -196,12 +215,20 @@ async def _reply(request: Request, roots: Roots, context: Context[Any, Any], rep
         return identity, run(request.capability, source, request.options, progress)
 
     identity, report = await in_thread(context, work)
-    reports.keep(identity, report)
+    kept = await anyio.to_thread.run_sync(_kept, reports, identity, report)
     result = None
     if folder is not None:
         # Not abandoned when cancelled: a folder is written whole or not at all.
         result = await anyio.to_thread.run_sync(lambda: write(report.artifacts, folder, overwrite=request.overwrite))
-    told = answer(identity, report, result)
-    structured = told.model_dump(mode="json", exclude_defaults=True)
-    text = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
+    told = shortened(answer(identity if kept else None, report, result))
+    return CallToolResult(content=[TextContent(type="text", text=compact(told))], structured_content=told)
+
+
+def _kept(reports: Reports, identity: str, report: Report) -> bool:
+    try:
+        reports.keep(identity, report)
+    except NotKept as error:
+        # The caller gets the answer all the same, and nothing of where our databases are.
+        logger.warning("Report %s is not kept: %s", identity, error)
+        return False
+    return True

@@ -77,8 +77,9 @@ def model(*calls: Call | Callable[[list[Block]], Call]) -> Script:
 def first_artifact(seen: list[Block]) -> Call:
     report = text_of(seen[-1]["content"])
     assert report.startswith("{"), report
-    uri = json.loads(report)["artifacts"][0]["uri"]
-    return "ReadMcpResourceTool", {"server": "plugin:halfopen:halfopen", "uri": uri}
+    told = json.loads(report)
+    address = f"{told['report']}/{told['artifacts'][0]['path']}"
+    return "ReadMcpResourceTool", {"server": "plugin:halfopen:halfopen", "uri": address}
 
 
 def ask(claude: Claude, api: ScriptedApi, prompt: str, **environment: str) -> list[dict[str, Any]]:

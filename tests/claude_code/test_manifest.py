@@ -47,6 +47,8 @@ def test_the_server_is_started_by_a_script_of_the_package() -> None:
     script = server["args"][server["args"].index("--no-dev") + 1]
     assert script in project()["scripts"]
     assert server["env"]["PYTHONPATH"] == ""
+    # Reports are kept there from one session to the next.
+    assert server["env"]["CLAUDE_PLUGIN_DATA"] == "${CLAUDE_PLUGIN_DATA}"
 
 
 def test_the_lock_is_in_step_with_the_project() -> None:

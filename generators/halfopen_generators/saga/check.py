@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
 
+from halfopen import __version__
 from halfopen.progress import Progress
 from halfopen.registry import Judged
 from halfopen.vocabulary import (
@@ -178,7 +178,7 @@ def _exploration(design: SagaDesign, verification: Verification) -> Check:
     if not verification.complete:
         detail += f"; ended early at {explored.bound}, so nothing is said of what lies beyond"
     status = Status.FAILED if broken else Status.PASSED if verification.complete else Status.SKIPPED
-    return Check(name="state exploration", tool="halfopen", version=version("halfopen"), status=status, detail=detail)
+    return Check(name="state exploration", tool="halfopen", version=__version__, status=status, detail=detail)
 
 
 def _codes(breaks: Iterable[Break]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 
+from halfopen import __version__
 from halfopen.vocabulary import Check, Obligation, Status
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign
 from halfopen_generators.saga.spec import Guarantee
@@ -44,7 +44,7 @@ def smallest_set(design: SagaDesign, verification: Verification) -> Iterator[Che
         yield Check(
             name="smallest set of guarantees",
             tool="halfopen",
-            version=version("halfopen"),
+            version=__version__,
             status=status,
             detail=detail,
         )
