@@ -188,7 +188,8 @@ class Choreography:
         # Behind the pivot a refusal changes nothing: the event comes again until the action succeeds.
         if step.can_be_refused and self.design.faults.refusals and step.kind != "retriable":
             declined = {f"declined.{name}": 1}
-            self._handle("refuse", step, queue, fresh, declined, emits=step.emits_on_refusal)
+            asking = self.resources.asking(step)
+            self._handle("refuse", step, queue, fresh, declined, emits=step.emits_on_refusal, note=asking)
         if step.read_only:
             return
         if step.emits and self.design.participants[step.service].keeps("deduplicates"):

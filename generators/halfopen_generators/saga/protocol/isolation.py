@@ -89,6 +89,11 @@ class Resources:
         touched = [r for r in self._touched(step) if step.countermeasures.get(r[1]) != "by-value"]
         return _combined([list(self._acting_on(step, resource)) for resource in touched])
 
+    def asking(self, step: StepPlan) -> Touch | None:
+        """What the step's business rule waits for: it is asked only once the locks are free. A refusal takes none."""
+        locks = frozenset(r for r in self._touched(step) if step.countermeasures.get(r[1]) == "semantic-lock")
+        return Touch(locks=locks) if locks else None
+
     def undoing(self, step: StepPlan) -> Iterator[Variation]:
         """How the step's compensation can go: it writes what the action wrote."""
         written = [r for r in self._touched(step) if r[1] in step.writes]
