@@ -82,8 +82,8 @@ def common(
     told = tuple(python_meetings.views(meetings))
     about: dict[str, Any] = {
         "order_free": python_meetings.order_free(saga),
-        "broken": any(meeting.anomaly for meeting in meetings),
-        "kept": any(not meeting.anomaly for meeting in meetings),
+        "broken": any(meeting.told for meeting in meetings),
+        "kept": any(not meeting.told for meeting in meetings),
     }
     for name in _MEETING_FILES if told else ():
         yield rendered(f"python/tests/{name}.j2", f"tests/{name}", saga, meetings=told, **about)

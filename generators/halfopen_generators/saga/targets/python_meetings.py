@@ -24,7 +24,7 @@ class MeetingView:
     service: str
     resource: str
     at: str
-    anomaly: str
+    told: str
     fails_because: str
 
 
@@ -40,7 +40,7 @@ def views(meetings: Iterable[Meeting]) -> Iterator[MeetingView]:
             service=literal(meeting.service),
             resource=literal(meeting.resource),
             at=words_tuple(meeting.at, _INDENT, "at="),
-            anomaly=literal(meeting.anomaly or ""),
+            told=words_tuple(meeting.told, _INDENT, "told="),
             fails_because=literal(meeting.title if meeting.breaks else ""),
         )
 
