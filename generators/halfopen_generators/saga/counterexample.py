@@ -8,7 +8,7 @@ from typing import Literal
 from halfopen.checkers.explore import EVERY_RUN_ENDS
 from halfopen.templates import kebab
 from halfopen_generators.saga.choreography_run import Heard
-from halfopen_generators.saga.choreography_scenario import ChoreographyScenario, scenario_of
+from halfopen_generators.saga.choreography_scenario import ChoreographyMeeting, ChoreographyScenario, scenario_of
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.blame import Wait
 from halfopen_generators.saga.protocol.isolation import over_another
@@ -44,21 +44,25 @@ _TOLD = {
 }
 
 
-def scenario(design: SagaDesign, broken: Break) -> Scenario | Meeting | ChoreographyScenario | None:
+Test = Scenario | Meeting | ChoreographyScenario | ChoreographyMeeting
+
+
+def scenario(design: SagaDesign, broken: Break) -> Test | None:
     """The run as a test scenario, or several runs as a meeting.
 
-    None for several runs of a choreography.
+    None for several runs of a choreography that are in each other's way by a lock or by a value that is read again:
+    its generated code keeps neither, as TGT01 says.
     """
     code, step = broken.breach.code, broken.breach.step
     title = f"{code}: {broken.told.sentences[-1]}"
     several = broken.breach.resource is not None or len({event.run for event in broken.events}) > 1
     if several:
-        return _meeting(design, broken, title) if design.orchestrated else None
+        return (_meeting if design.orchestrated else _choreography_meeting)(design, broken, title)
     name = kebab(f"counterexample-{code}-{step}-{broken.breach.want or 'run'}")
     if design.orchestrated:
         return _orchestrated(design, broken, name, title)
     try:
-        schedule = tuple(_heard(design, broken.events))
+        schedule = tuple(heard for event in broken.events for heard in _heard(design, broken.events, event))
         return scenario_of(design, name, title, schedule, breaks=code)
     except ValueError:  # an event that nobody published: the static rules have said so
         return None
@@ -66,7 +70,7 @@ def scenario(design: SagaDesign, broken: Break) -> Scenario | Meeting | Choreogr
 
 def _meeting(design: SagaDesign, broken: Break, title: str) -> Meeting:
     breach, step = broken.breach, design.by_name[broken.breach.step]
-    numbers = {run: number for number, run in enumerate(sorted({event.run for event in broken.events}))}
+    numbers = _numbers(broken)
     kinds = [(numbers[event.run], _without_anomaly(event), event.command.subject) for event in broken.events]
     runs = tuple(
         tuple(
@@ -81,9 +85,8 @@ def _meeting(design: SagaDesign, broken: Break, title: str) -> Meeting:
     ]
     for wait in broken.waits:
         turns += _up_to_its_write(design, turns, numbers, wait)
-    what = (breach.resource, breach.promise.removeprefix("no ")) if breach.resource else (breach.want or "runs",)
     return Meeting(
-        name=kebab("-".join(("counterexample", breach.code, breach.step, *what))),
+        name=_meeting_name(breach),
         title=title,
         runs=runs,
         turns=tuple(turns),
@@ -93,6 +96,32 @@ def _meeting(design: SagaDesign, broken: Break, title: str) -> Meeting:
         told=_told(design, broken, numbers),
         breaks=breach.code,
     )
+
+
+def _choreography_meeting(design: SagaDesign, broken: Break, title: str) -> ChoreographyMeeting | None:
+    breach, events = broken.breach, broken.events
+    if breach.resource is None or any(event.command.kind == "refuse-stale" for event in events):
+        return None
+    numbers = _numbers(broken)
+    own = {run: tuple(event for event in events if event.run == run) for run in numbers}
+    return ChoreographyMeeting(
+        name=_meeting_name(breach),
+        title=title,
+        runs=len(numbers),
+        schedule=tuple((numbers[e.run], heard) for e in events for heard in _heard(design, own[e.run], e)),
+        told=_told(design, broken, numbers),
+        breaks=breach.code,
+    )
+
+
+def _numbers(broken: Break) -> Mapping[int, int]:
+    """The runs that do something, counted from 0."""
+    return {run: number for number, run in enumerate(sorted({event.run for event in broken.events}))}
+
+
+def _meeting_name(breach: Breach) -> str:
+    what = (breach.resource, breach.promise.removeprefix("no ")) if breach.resource else (breach.want or "runs",)
+    return kebab("-".join(("counterexample", breach.code, breach.step, *what)))
 
 
 def _up_to_its_write(
@@ -188,21 +217,21 @@ _FATES = {
 }
 
 
-def _heard(design: SagaDesign, events: tuple[Event, ...]) -> Iterator[Heard]:
-    for event in events:
-        kind = event.command.kind
-        if kind.partition(" ")[0] in {"hear", "duplicate"}:
-            continue  # told by the hearing that follows
-        step = design.by_name[event.command.subject]
-        fate = _FATES.get(kind, "killed-before-ack" if kind.startswith("crash-after-") else "handled")
-        if "compensate" in kind or kind == "decline-undo":
-            out = step.compensation.consumes if step.compensation else ()
-            published = next((e for e in out if _is_out(design, e, events, event)), out[0])
-            yield Heard(published, step.name, "compensation", fate)  # type: ignore[arg-type]
-        else:
-            *before, last = step.consumes
-            yield from (Heard(other, step.name, "action") for other in before)
-            yield Heard(last, step.name, "action", fate)  # type: ignore[arg-type]
+def _heard(design: SagaDesign, events: tuple[Event, ...], event: Event) -> Iterator[Heard]:
+    """What is heard there, among the events of that run."""
+    kind = event.command.kind
+    if kind.partition(" ")[0] in {"hear", "duplicate"}:
+        return  # told by the hearing that follows
+    step = design.by_name[event.command.subject]
+    fate = _FATES.get(kind, "killed-before-ack" if kind.startswith("crash-after-") else "handled")
+    if "compensate" in kind or kind == "decline-undo":
+        out = step.compensation.consumes if step.compensation else ()
+        published = next((e for e in out if _is_out(design, e, events, event)), out[0])
+        yield Heard(published, step.name, "compensation", fate)  # type: ignore[arg-type]
+    else:
+        *before, last = step.consumes
+        yield from (Heard(other, step.name, "action") for other in before)
+        yield Heard(last, step.name, "action", fate)  # type: ignore[arg-type]
 
 
 def _is_out(design: SagaDesign, published: str, events: tuple[Event, ...], until: Event) -> bool:

@@ -81,7 +81,8 @@ def common(
     yield rendered("python/tests/scenarios.py.j2", "tests/scenarios.py", saga, scenarios=views)
     told = tuple(python_meetings.views(meetings))
     about: dict[str, Any] = {
-        "order_free": python_meetings.order_free(saga),
+        "imports": f"from {saga.package}.ledger import Touched\nfrom {saga.package}.saga import BY_NAME",
+        "order_free": python_meetings.order_free(saga.design),
         "broken": any(meeting.told for meeting in meetings),
         "kept": any(not meeting.told for meeting in meetings),
     }
