@@ -220,8 +220,8 @@ _FATES = {
 def _heard(design: SagaDesign, events: tuple[Event, ...], event: Event) -> Iterator[Heard]:
     """What is heard there, among the events of that run."""
     kind = event.command.kind
-    if kind.partition(" ")[0] in {"hear", "duplicate"}:
-        return  # told by the hearing that follows
+    if kind.partition(" ")[0] in {"hear", "duplicate", "release"}:
+        return  # told by the hearing that follows, or done by nobody
     step = design.by_name[event.command.subject]
     fate = _FATES.get(kind, "killed-before-ack" if kind.startswith("crash-after-") else "handled")
     if "compensate" in kind or kind == "decline-undo":
