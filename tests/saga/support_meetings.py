@@ -65,10 +65,10 @@ IN_TURN = STALE.replace("reads: seats}", "reads: seats, countermeasures: {seats:
 BACK = f"""{HEAD}
   - {{name: look, service: hall, action: LookAtSeats, read_only: true, reads: seats}}
   - {{name: pay, service: bank, action: Pay, kind: pivot}}
-  - {{name: hold, service: hall, action: HoldSeat, kind: compensatable, compensation: FreeSeat, reads: seats, writes: seats,
-     countermeasures: {{seats: reread-value}}}}
+  - {{name: hold, service: hall, action: HoldSeat, kind: compensatable, compensation: FreeSeat,
+     reads: seats, writes: seats, countermeasures: {{seats: reread-value}}}}
 """
-BEFORE = BACK.replace("kind: pivot", "kind: pivot, after: hold").replace("FreeSeat, reads", "FreeSeat, after: look, reads")
+BEFORE = BACK.replace("kind: pivot", "kind: pivot, after: hold").replace("FreeSeat,\n", "FreeSeat, after: look,\n")
 # A spec whose runs are in each other's way, and the same one mended.
 IN_THE_WAY = {"locks": (CROSSWISE, IN_ONE_ORDER), "values": (STALE, IN_TURN), "effects": (BACK, BEFORE)}
 

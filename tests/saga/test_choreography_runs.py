@@ -73,9 +73,7 @@ def test_every_run_goes_as_expected_in_memory(name: str, broker: Broker, tmp_pat
         ('fakes.restored(work, "hold", "seats")', "pass"),
     ],
 )
-def test_an_anomaly_counts_as_expected_only_if_it_is_the_one_that_is_told(
-    kept: str, lost: str, tmp_path: Path
-) -> None:
+def test_an_anomaly_counts_as_expected_only_if_it_is_the_one_that_is_told(kept: str, lost: str, tmp_path: Path) -> None:
     require_client("nats")
     folder = written(tmp_path, SPECS["tickets"], "nats")
     business = folder / "tickets_saga" / "business.py"

@@ -124,6 +124,12 @@ def _meeting_name(breach: Breach) -> str:
     return kebab("-".join(("counterexample", breach.code, breach.step, *what)))
 
 
+def _why(wait: Wait, names: Mapping[int, str]) -> str:
+    if wait.held_by is None:
+        return f"{wait.resource} has changed since this run read it"
+    return f"{names[wait.held_by]} holds {wait.resource}"
+
+
 def _up_to_its_write(
     design: SagaDesign, turns: Sequence[Turn], numbers: Mapping[int, int], wait: Wait
 ) -> Iterator[Turn]:
@@ -144,9 +150,7 @@ def _told(design: SagaDesign, broken: Break, numbers: Mapping[int, int]) -> tupl
     if breach.resource is not None:
         return (f"{breach.promise.removeprefix('no ')} of {breach.resource} at {breach.step}",)
     if broken.waits:
-        why = {wait: f"{wait.resource} has changed since this run read it" for wait in broken.waits}
-        why |= {wait: f"{names[wait.held_by]} holds {wait.resource}" for wait in broken.waits if wait.held_by is not None}
-        return tuple(f"{names[wait.run]} stands at {wait.step}: {why[wait]}" for wait in broken.waits)
+        return tuple(f"{names[wait.run]} stands at {wait.step}: {_why(wait, names)}" for wait in broken.waits)
     if breach.promise == EVERY_RUN_ENDS:
         stuck = next((event for event in reversed(broken.events) if event.command.subject == breach.step), last)
         return (f"{names[stuck.run]} never ends",)

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from halfopen.source import Source
 from halfopen.templates import environment, pascal, snake
-from halfopen.vocabulary import Artifact
+from halfopen.vocabulary import Artifact, Finding, Severity
 from halfopen_generators.saga.choreography_run import Handler, Heard, handlers
 from halfopen_generators.saga.choreography_scenario import ChoreographyMeeting, ChoreographyScenario
-from halfopen_generators.saga.meetings import touched
+from halfopen_generators.saga.meetings import locked, reread, touched
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
+from halfopen_generators.saga.spec import Countermeasure
 from halfopen_generators.saga.targets.choreography_brokers import BROKERS, Broker, BrokerWords
 from halfopen_generators.saga.targets.python_meetings import order_free
-from halfopen_generators.saga.targets.python_names import LINE, Names, literal, resource_notes, words_tuple
+from halfopen_generators.saga.targets.python_names import LINE, Names, literal, words_tuple
+from halfopen_generators.saga.targets.python_resources import NOTES, notes
 
 PACKAGE = "halfopen_generators.saga"
 # How often an event is tried before it goes to the dead letters; RabbitMQ's own default for quorum queues.
@@ -27,6 +30,22 @@ LEAST_ACK_WAIT = 30.0
 _STATIC = ("business", "contract", "fakes", "main", "observer", "participant", "store")
 _TESTS = ("conftest", "memory", "participant_process", "processes", "replay", "scenarios", "test_scenarios")
 _PYTHON = "text/x-python"
+# What the generated code does otherwise than the spec says.
+CODE = "TGT01"
+# What is left to do where the spec keeps runs apart by something that this code does not keep: in the report, and above
+# the business function.
+_LEFT: dict[Countermeasure, str] = {
+    "semantic-lock": "In business.py, mark {resource} as the run's in {action}'s transaction, and raise an error where "
+    "another run holds it, so that the event comes again; have {service} hear the events that end a run ({ends}), and "
+    "clear the mark on the first of them.",
+    "reread-value": "In business.py, note the version of {resource} whenever a step of the run reads it; before "
+    "{action} writes, compare, and raise participant.Refused if another run has counted it up since.",
+}
+_NOTES: dict[Countermeasure, str] = {
+    "semantic-lock": "Yours to keep: mark {resource} as its run's until that has ended; raise an error where another "
+    "run holds it.",
+    "reread-value": "Yours to keep: read {resource} again; raise participant.Refused if another run has changed it.",
+}
 
 
 def artifacts(
@@ -67,6 +86,28 @@ def artifacts(
         yield Artifact(path="tests/anomalies.py", media_type=_PYTHON, text=text)
     yield render("requirements.txt", "requirements.txt", "text/plain")
     yield render("README.md", "README.md", "text/markdown")
+
+
+def unsupported(design: SagaDesign, source: Source) -> tuple[Finding, ...]:
+    """What this target leaves to the business code though the checker counts on it."""
+    return tuple(_not_kept(design, source))
+
+
+def _not_kept(design: SagaDesign, source: Source) -> Iterator[Finding]:
+    for step in design.steps:
+        words = {"action": step.action, "service": step.service, "ends": ", ".join(design.ends)}
+        for resource in (*locked(design, step), *reread(design, step)):
+            measure = step.countermeasures[resource]
+            left = _LEFT[measure].format(**words, resource=resource)
+            yield Finding(
+                code=CODE,
+                severity=Severity.WARNING,
+                title="A countermeasure is left to you",
+                message=f"The generated code does not keep {measure} on {resource} at {step.name}. The checker counts "
+                "on it; until your code keeps it, two runs can do to each other what SAG12 tells of.",
+                evidence=(source.evidence("steps", step.spec_index, "countermeasures", resource),),
+                fix=f"{left} Or choose orchestration, whose generated code keeps it.",
+            )
 
 
 def _words(words: BrokerWords, saga: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,7 +261,7 @@ def _step(design: SagaDesign, step: StepPlan, constants: Names, functions: Names
         "action": step.action,
         "const": constants.take(snake(step.name).upper()),
         "function": name,
-        "notes": tuple(_notes(step)),
+        "notes": tuple(_notes(design, step)),
         "reply": ", ".join(f"{key} ({kind})" for key, kind in step.reply.items()),
         "consumes": words_tuple(step.consumes, 4),
         "emits": _literal(step.emits),
@@ -246,9 +287,9 @@ def _step(design: SagaDesign, step: StepPlan, constants: Names, functions: Names
     }
 
 
-def _notes(step: StepPlan) -> Iterator[str]:
+def _notes(design: SagaDesign, step: StepPlan) -> Iterator[str]:
     """What whoever fills in the action has to know beyond its name."""
-    yield from resource_notes(step)
+    yield from notes(design, step, NOTES | _NOTES)
     if step.request:
         yield f"Needs in `work.data`: {', '.join(f'{key} ({kind})' for key, kind in step.request.items())}."
     if step.can_be_refused:
