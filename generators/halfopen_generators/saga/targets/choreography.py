@@ -36,8 +36,8 @@ CODE = "TGT01"
 # the business function.
 _LEFT: dict[Countermeasure, str] = {
     "semantic-lock": "In business.py, mark {resource} as the run's in {action}'s transaction, and raise an error where "
-    "another run holds it, so that the event comes again; have {service} hear the events that end a run ({ends}), and "
-    "clear the mark on the first of them.",
+    "another run holds it, so that the event comes again, as often as MAX_DELIVER says; have {service} hear the events "
+    "that end a run ({ends}), and clear the mark on the first of them.",
     "reread-value": "In business.py, note the version of {resource} whenever a step of the run reads it; before "
     "{action} writes, compare, and raise participant.Refused if another run has counted it up since.",
 }
