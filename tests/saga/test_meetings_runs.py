@@ -123,6 +123,19 @@ def test_what_is_told_counts_as_expected_only_if_it_happens(
     assert process.stdout.count("[XPASS(strict)]") >= len(told)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_tests_of_runs_that_meet_are_laid_out_and_typed(engine: str, tmp_path: Path) -> None:
+    for name, text in {"broken": BROKEN, "locks": IN_THE_WAY["locks"][0], "values": IN_THE_WAY["values"][0]}.items():
+        folder = written(engine, text, tmp_path / name)
+        for command in (
+            ["ruff", "format", "--isolated", "--diff"],
+            ["ruff", "check", "--isolated"],
+            ["mypy", "--strict"],
+        ):
+            process = python(folder, "-m", *command, "--cache-dir", tmp_path / "cache", ".")
+            assert process.returncode == 0, process.stdout + process.stderr
+
+
 def test_runs_are_kept_apart_on_postgresql(server: str, tmp_path: Path) -> None:
     for number, text in enumerate((BROKEN, LOCKED, REREAD)):
         process = run_meetings(written("dbos", text, tmp_path / str(number)), TICKETS_TEST_SERVER=server)

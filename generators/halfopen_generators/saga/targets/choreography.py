@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from halfopen.source import Source
 from halfopen.templates import environment, pascal, snake
-from halfopen.vocabulary import Artifact, Finding, Severity
+from halfopen.vocabulary import Artifact
 from halfopen_generators.saga.choreography_run import Handler, Heard, handlers
 from halfopen_generators.saga.choreography_scenario import ChoreographyMeeting, ChoreographyScenario
-from halfopen_generators.saga.meetings import locked, reread, touched
+from halfopen_generators.saga.meetings import touched
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
-from halfopen_generators.saga.spec import Countermeasure
 from halfopen_generators.saga.targets.choreography_brokers import BROKERS, Broker, BrokerWords
+from halfopen_generators.saga.targets.choreography_resources import touches, unsupported, what_to_keep
 from halfopen_generators.saga.targets.python_meetings import order_free
 from halfopen_generators.saga.targets.python_names import LINE, Names, literal, words_tuple
-from halfopen_generators.saga.targets.python_resources import NOTES, notes
+
+__all__ = ["artifacts", "unsupported"]
 
 PACKAGE = "halfopen_generators.saga"
 # How often an event is tried before it goes to the dead letters; RabbitMQ's own default for quorum queues.
@@ -30,22 +30,6 @@ LEAST_ACK_WAIT = 30.0
 _STATIC = ("business", "contract", "fakes", "main", "observer", "participant", "store")
 _TESTS = ("conftest", "memory", "participant_process", "processes", "replay", "scenarios", "test_scenarios")
 _PYTHON = "text/x-python"
-# What the generated code does otherwise than the spec says.
-CODE = "TGT01"
-# What is left to do where the spec keeps runs apart by something that this code does not keep: in the report, and above
-# the business function.
-_LEFT: dict[Countermeasure, str] = {
-    "semantic-lock": "In business.py, mark {resource} as the run's in {action}'s transaction, and raise an error where "
-    "another run holds it, so that the event comes again, as often as MAX_DELIVER says; have {service} hear the events "
-    "that end a run ({ends}), and clear the mark on the first of them.",
-    "reread-value": "In business.py, note the version of {resource} whenever a step of the run reads it; before "
-    "{action} writes, compare, and raise participant.Refused if another run has counted it up since.",
-}
-_NOTES: dict[Countermeasure, str] = {
-    "semantic-lock": "Yours to keep: mark {resource} as its run's until that has ended; raise an error where another "
-    "run holds it.",
-    "reread-value": "Yours to keep: read {resource} again; raise participant.Refused if another run has changed it.",
-}
 
 
 def artifacts(
@@ -86,28 +70,6 @@ def artifacts(
         yield Artifact(path="tests/anomalies.py", media_type=_PYTHON, text=text)
     yield render("requirements.txt", "requirements.txt", "text/plain")
     yield render("README.md", "README.md", "text/markdown")
-
-
-def unsupported(design: SagaDesign, source: Source) -> tuple[Finding, ...]:
-    """What this target leaves to the business code though the checker counts on it."""
-    return tuple(_not_kept(design, source))
-
-
-def _not_kept(design: SagaDesign, source: Source) -> Iterator[Finding]:
-    for step in design.steps:
-        words = {"action": step.action, "service": step.service, "ends": ", ".join(design.ends)}
-        for resource in (*locked(design, step), *reread(design, step)):
-            measure = step.countermeasures[resource]
-            left = _LEFT[measure].format(**words, resource=resource)
-            yield Finding(
-                code=CODE,
-                severity=Severity.WARNING,
-                title="A countermeasure is left to you",
-                message=f"The generated code does not keep {measure} on {resource} at {step.name}. The checker counts "
-                "on it; until your code keeps it, two runs can do to each other what SAG12 tells of.",
-                evidence=(source.evidence("steps", step.spec_index, "countermeasures", resource),),
-                fix=f"{left} Or choose orchestration, whose generated code keeps it.",
-            )
 
 
 def _words(words: BrokerWords, saga: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,9 +214,7 @@ def _import_order(name: str) -> tuple[int, str]:
 
 def _step(design: SagaDesign, step: StepPlan, constants: Names, functions: Names) -> dict[str, Any]:
     undo = step.compensation
-    watched = touched(design, step)
-    done = [("read", name) for name in watched if name in step.reads]
-    done += [("wrote", name) for name in watched if name in step.writes]
+    acts, restores = touches(design, step)
     name = functions.take(snake(step.action), snake(f"{step.action}-{step.name}"))
     return {
         "name": step.name,
@@ -267,8 +227,8 @@ def _step(design: SagaDesign, step: StepPlan, constants: Names, functions: Names
         "emits": _literal(step.emits),
         "emits_on_refusal": _literal(step.emits_on_refusal),
         "retriable": step.kind == "retriable",
-        "touches": "".join(_fake(what, step.name, name) for what, name in done),
-        "restores": "".join(_fake("restored", step.name, name) for what, name in done if what == "wrote"),
+        "touches": acts,
+        "restores": restores,
         "undo": undo
         and {
             "action": undo.action,
@@ -289,7 +249,7 @@ def _step(design: SagaDesign, step: StepPlan, constants: Names, functions: Names
 
 def _notes(design: SagaDesign, step: StepPlan) -> Iterator[str]:
     """What whoever fills in the action has to know beyond its name."""
-    yield from notes(design, step, NOTES | _NOTES)
+    yield from what_to_keep(design, step)
     if step.request:
         yield f"Needs in `work.data`: {', '.join(f'{key} ({kind})' for key, kind in step.request.items())}."
     if step.can_be_refused:
@@ -410,15 +370,6 @@ def _heard_by(run: int, heard: Heard) -> str:
     if 12 + len(inline) < LINE and "\n" not in inline:
         return inline
     return f"(\n{' ' * 16}{run},\n{' ' * 16}{_heard(heard, 16)},\n{' ' * 12})"
-
-
-def _fake(what: str, step: str, resource: str) -> str:
-    """A line of a stand-in, laid out as the formatter would."""
-    arguments = ("work", literal(step), literal(resource))
-    line = f"    fakes.{what}({', '.join(arguments)})\n"
-    if len(line) <= LINE + 1:
-        return line
-    return f"    fakes.{what}(\n" + "".join(f"        {each},\n" for each in arguments) + "    )\n"
 
 
 def _list(members: Iterable[str]) -> str:
