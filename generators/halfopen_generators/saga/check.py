@@ -17,19 +17,15 @@ from halfopen.vocabulary import (
     Status,
 )
 from halfopen_generators.saga import contracts
-from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
-from halfopen_generators.saga.counterexample import scenario
+from halfopen_generators.saga.counterexample import Test, scenario
 from halfopen_generators.saga.obligations import obligations, smallest_set
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.promises import ALL_OR_COMPENSATED, Breach
 from halfopen_generators.saga.render import unsupported
-from halfopen_generators.saga.scenario import Meeting, Scenario
 from halfopen_generators.saga.static_rules import at, finding, static_findings
 from halfopen_generators.saga.unchecked import unchecked
 from halfopen_generators.saga.verify import Break, Verification, verify
-
-Test = Scenario | Meeting | ChoreographyScenario
 
 # What to do about a broken promise, by code, and by fault or promise where one code has several.
 # {service}, {action}, {compensation} and {resource} are the step's; what else there is comes with the fault.

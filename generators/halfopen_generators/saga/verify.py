@@ -13,7 +13,7 @@ from halfopen.progress import Progress
 from halfopen.vocabulary import Explored, Outcome, Verdict
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.protocol.blame import RunEnd
+from halfopen_generators.saga.protocol.blame import RunEnd, Wait
 from halfopen_generators.saga.protocol.choreography import Choreography
 from halfopen_generators.saga.protocol.isolation import Instances, Resources
 from halfopen_generators.saga.protocol.orchestration import Run
@@ -44,6 +44,8 @@ class Break:
     # Where a code has several faults, which one it is; and the words that a fix for it needs.
     fault: str
     words: Mapping[str, str]
+    # Who stands for ever where runs are in each other's way.
+    waits: tuple[Wait, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -281,7 +283,7 @@ class _Verifier:
         narrator = Narrator(self.design, run.protocol.model.layout, runs=self.instances)
         told = narrator.tell(events, blame.told)
         breach = replace(breach, step=blame.step, code=blame.code)
-        return Break(breach, events, told, run.within_bounds, label, blame.fault, blame.words)
+        return Break(breach, events, told, run.within_bounds, label, blame.fault, blame.words, blame.waits)
 
 
 def _shortest_first(broken: Break) -> tuple[int, str]:

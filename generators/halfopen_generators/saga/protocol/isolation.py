@@ -84,10 +84,19 @@ class Resources:
         """A run that has ended holds no lock, and what it wrote stays."""
         return {_name(bit, resource): 0 for resource in self.shared for bit in BITS}
 
+    def unlocked(self, service: str) -> dict[str, int]:
+        """A run that holds no lock at that participant."""
+        return {_name("lock", resource): 0 for resource in self.shared if resource[0] == service}
+
     def acting(self, step: StepPlan) -> Iterator[Variation]:
         """How the step's action can go."""
         touched = [r for r in self._touched(step) if step.countermeasures.get(r[1]) != "by-value"]
         return _combined([list(self._acting_on(step, resource)) for resource in touched])
+
+    def asking(self, step: StepPlan) -> Touch | None:
+        """What the step's business rule waits for: it is asked only once the locks are free. A refusal takes none."""
+        locks = frozenset(r for r in self._touched(step) if step.countermeasures.get(r[1]) == "semantic-lock")
+        return Touch(locks=locks) if locks else None
 
     def undoing(self, step: StepPlan) -> Iterator[Variation]:
         """How the step's compensation can go: it writes what the action wrote."""
