@@ -195,7 +195,7 @@ def _all_deliveries(design: SagaDesign, happened: Sequence[tuple[str, str]]) -> 
     def deliveries(step: StepPlan) -> Iterator[Delivery]:
         kinds = [kind for kind, subject in happened if subject == step.name]
         # Sent side by side with the step that turned the run back, and nobody waited for it any more.
-        left = turned and heard.issuperset(step.after) and not {"apply", "crash-participant", "refuse"} & set(kinds)
+        left = turned and heard.issuperset(step.after) and "action" not in map(_HANDLED.get, kinds)
         return _deliveries(step, [*kinds, "abandon"] if left else kinds)
 
     return tuple(delivery for step in design.steps for delivery in deliveries(step))
