@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from mcp import Client
 from halfopen_server.commands import commands
 from halfopen_server.mcp import build_server
 from tests.claude_code.conftest import Claude, litter
-from tests.claude_code.scripted_api import Block, Script, ScriptedApi, scripted_api
+from tests.claude_code.scripted_api import Block, scripted_api
+from tests.claude_code.talk import Call, ask, model, results, text_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.oracle]
 
@@ -40,7 +40,6 @@ MENDED = {
     **BROKEN,
     "steps": [BROKEN["steps"][0], {**CHARGE, "kind": "pivot"}, {**BROKEN["steps"][2], "can_be_refused": False}],
 }
-Call = tuple[str, dict[str, Any]]
 LOAD: Call = ("ToolSearch", {"query": f"select:{TOOL},ReadMcpResourceTool", "max_results": 2})
 
 
@@ -49,45 +48,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def results(request: dict[str, Any]) -> list[Block]:
-    """The results of tools that a request carries, in order."""
-    messages = [message["content"] for message in request["messages"] if isinstance(message["content"], list)]
-    return [block for content in messages for block in content if block["type"] == "tool_result"]
-
-
-def text_of(content: Any) -> str:
-    return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
-
-
-def model(*calls: Call | Callable[[list[Block]], Call]) -> Script:
-    """A model that makes one call after the other, each of which may depend on the results so far, and ends."""
-
-    def answer(request: dict[str, Any]) -> list[Block]:
-        seen = results(request)
-        # Requests beside the conversation offer no tools.
-        if not request.get("tools") or len(seen) == len(calls):
-            return [{"type": "text", "text": "done"}]
-        call = calls[len(seen)]
-        name, arguments = call(seen) if callable(call) else call
-        return [{"type": "tool_use", "id": f"toolu_{len(seen)}", "name": name, "input": arguments}]
-
-    return answer
-
-
 def first_artifact(seen: list[Block]) -> Call:
     report = text_of(seen[-1]["content"])
     assert report.startswith("{"), report
     told = json.loads(report)
     address = f"{told['report']}/{told['artifacts'][0]['path']}"
     return "ReadMcpResourceTool", {"server": "plugin:halfopen:halfopen", "uri": address}
-
-
-def ask(claude: Claude, api: ScriptedApi, prompt: str, **environment: str) -> list[dict[str, Any]]:
-    """The requests of the conversation that the prompt starts."""
-    done = claude.run("-p", prompt, ANTHROPIC_BASE_URL=api.url, ANTHROPIC_API_KEY="no-key", **environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.strip() == "done"
-    return api.conversation()
 
 
 def test_the_plugin_is_valid_in_strict_mode(claude: Claude, clone: Path) -> None:
