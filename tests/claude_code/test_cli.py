@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from halfopen_server.commands import commands
+from halfopen_server.commands import agent, commands
 from halfopen_server.mcp import build_server
 from tests.claude_code.conftest import Claude, litter
 from tests.claude_code.scripted_api import Block, scripted_api
-from tests.claude_code.talk import Call, ask, model, results, text_of
+from tests.claude_code.talk import Call, ask, model, results, text_of, told
+from tests.claude_code.terminal import opened
 
 pytestmark = [pytest.mark.anyio, pytest.mark.oracle]
 
@@ -40,6 +41,8 @@ MENDED = {
     **BROKEN,
     "steps": [BROKEN["steps"][0], {**CHARGE, "kind": "pivot"}, {**BROKEN["steps"][2], "can_be_refused": False}],
 }
+# What stands where one types.
+PROMPT = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}"
 LOAD: Call = ("ToolSearch", {"query": f"select:{TOOL},ReadMcpResourceTool", "max_results": 2})
 
 
@@ -151,3 +154,62 @@ def test_the_engineer_is_an_agent(installed: Claude) -> None:
         (asked, *_) = api.conversation()
     assert "You are **pragmatic, systems-minded, and resilience-obsessed**." in json.dumps(asked["system"])
     assert TOOL.replace("design_saga", "search_knowledge") in json.dumps(asked)
+
+
+def test_the_engineer_works_with_the_tools_of_the_plugin_when_he_is_sent(installed: Claude) -> None:
+    search = TOOL.replace("design_saga", "search_knowledge")
+    sent = "Say how long a timeout should be."
+    engineer = "halfopen:distributed-systems-engineer"
+    # To look the tool up first waits until the server is there.
+    ours = model(
+        ("ToolSearch", {"query": f"select:{search}", "max_results": 1}),
+        ("Agent", {"subagent_type": engineer, "description": "a figure", "prompt": sent}),
+    )
+    his = model((search, {"query": "how long should a timeout be"}))
+
+    def is_his(request: dict[str, Any]) -> bool:
+        return "resilience-obsessed" in json.dumps(request.get("system"))
+
+    with scripted_api(lambda request: his(request) if is_his(request) else ours(request)) as api:
+        done = installed.run(
+            *("-p", "ask the engineer", "--allowedTools", search),
+            ANTHROPIC_BASE_URL=api.url,
+            ANTHROPIC_API_KEY="no-key",
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    asked = [request for request in api.conversation() if is_his(request)]
+    Path("/tmp/hk/agent.json").write_text(json.dumps(api.conversation()))
+    assert sent in told(asked[0])
+    assert set(agent().allowed_tools) <= {tool["name"] for tool in asked[0]["tools"]}
+    assert "**Rule:** Every external call needs a timeout" in text_of(results(asked[-1])[0]["content"])
+
+
+def test_the_output_style_is_there_for_who_wants_it(installed: Claude) -> None:
+    words = "Nothing stands before it: no praise, no summary of the request."
+    with scripted_api(model()) as api:
+        (plain, *_) = ask(installed, api, "hello")
+    assert words not in json.dumps(plain)
+    settings = installed.home / ".claude" / "settings.json"
+    chosen = {**json.loads(settings.read_text()), "outputStyle": "halfopen:Distributed Systems Engineer"}
+    settings.write_text(json.dumps(chosen))
+    with scripted_api(model()) as api:
+        (styled, *_) = ask(installed, api, "hello")
+    assert words in json.dumps(styled)
+
+
+def test_a_resource_that_is_mentioned_in_a_terminal_comes_along(installed: Claude) -> None:
+    # The CLI resolves what is typed, not what stands in the prompt of -p: the name of our server holds colons.
+    mention = "@plugin:halfopen:halfopen:halfopen://laws/idempotency"
+    law = "# Law 7: Idempotency Is a Requirement"
+    with scripted_api(model()) as api, opened(installed, api.url) as terminal:
+        terminal.until(lambda: PROMPT in terminal.shown(), "the prompt")
+        # The server may still be on its way up; nobody would give up after one try either.
+        for times in range(1, 20):
+            terminal.enter(f"{mention} asked {times}")
+            terminal.until(lambda: len(api.conversation()) >= times, "the request")  # noqa: B023 - called in this round
+            if law in told(api.conversation()[-1]):
+                break
+            terminal.until(lambda: terminal.shown().count("done") >= times, "the answer")  # noqa: B023 - as above
+    asked = told(api.conversation()[-1])
+    assert mention in asked
+    assert law in asked
