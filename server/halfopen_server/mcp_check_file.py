@@ -44,11 +44,9 @@ def check_file_tool(offered: Iterable[Capability]) -> Tool:
         path: Annotated[str, Field(description="The file, in the project.")],
         context: Context[Any, Any],
         roots: Annotated[ListRootsResult | None, Resolve(offered_roots)],
-        event: Annotated[
-            str | None, Field(description="For hooks: the event that asks. The answer is a hook's output.")
-        ] = None,
+        event: Annotated[str, Field(description="For hooks: the event that asks; the answer is a hook's output.")] = "",
     ) -> CallToolResult:
-        if event is not None:
+        if event:
             return _said(await _for_hook(checks, path, event, roots_of(roots), context))
         try:
             report, name = await _checked(checks, path, roots_of(roots), context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,21 @@ def model(*calls: Call | Callable[[list[Block]], Call]) -> Script:
         call = calls[len(seen)]
         name, arguments = call(seen) if callable(call) else call
         return [{"type": "tool_use", "id": f"toolu_{len(seen)}", "name": name, "input": arguments}]
+
+    return answer
+
+
+def once_there(tool: str, *calls: Call | Callable[[list[Block]], Call]) -> Script:
+    """A model that looks for the tool until its server is up, and then makes the calls."""
+    search: Call = ("ToolSearch", {"query": f"select:{tool}", "max_results": 1})
+
+    def answer(request: dict[str, Any]) -> list[Block]:
+        seen = results(request)
+        there = next((number for number, result in enumerate(seen) if "tool_reference" in str(result["content"])), None)
+        if there is None and seen:
+            time.sleep(0.5)
+        tries = len(seen) if there is None else there
+        return model(*[search] * (tries + 1), *calls)(request)
 
     return answer
 

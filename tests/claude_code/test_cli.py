@@ -14,7 +14,7 @@ from halfopen_server.commands import agent, commands
 from halfopen_server.mcp import build_server
 from tests.claude_code.conftest import Claude, litter
 from tests.claude_code.scripted_api import Block, scripted_api
-from tests.claude_code.talk import Call, ask, model, results, text_of, told
+from tests.claude_code.talk import Call, ask, model, once_there, results, text_of, told
 from tests.claude_code.terminal import opened
 
 pytestmark = [pytest.mark.anyio, pytest.mark.oracle]
@@ -160,11 +160,8 @@ def test_the_engineer_works_with_the_tools_of_the_plugin_when_he_is_sent(install
     search = TOOL.replace("design_saga", "search_knowledge")
     sent = "Say how long a timeout should be."
     engineer = "halfopen:distributed-systems-engineer"
-    # To look the tool up first waits until the server is there.
-    ours = model(
-        ("ToolSearch", {"query": f"select:{search}", "max_results": 1}),
-        ("Agent", {"subagent_type": engineer, "description": "a figure", "prompt": sent}),
-    )
+    send: Call = ("Agent", {"subagent_type": engineer, "description": "a figure", "prompt": sent})
+    ours = once_there(search, send)
     his = model((search, {"query": "how long should a timeout be"}))
 
     def is_his(request: dict[str, Any]) -> bool:
@@ -178,7 +175,6 @@ def test_the_engineer_works_with_the_tools_of_the_plugin_when_he_is_sent(install
         )
     assert done.returncode == 0, done.stdout + done.stderr
     asked = [request for request in api.conversation() if is_his(request)]
-    Path("/tmp/hk/agent.json").write_text(json.dumps(api.conversation()))
     assert sent in told(asked[0])
     assert set(agent().allowed_tools) <= {tool["name"] for tool in asked[0]["tools"]}
     assert "**Rule:** Every external call needs a timeout" in text_of(results(asked[-1])[0]["content"])
