@@ -26,6 +26,10 @@ async def ask(client: Client, path: str | Path, **more: str) -> tuple[bool, str]
     return bool(result.is_error), "".join(part.text for part in result.content)
 
 
+def entries(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
 def output(text: str) -> Any:
     return json.loads(text)["hookSpecificOutput"]
 
@@ -42,7 +46,7 @@ async def test_an_agent_is_told_in_a_few_lines(connect: Connect, project: Path) 
         "car.toy.yaml:3 (parts[0].weight): TOY01 too heavy. a child can't lift it Fix: make it lighter",
         "`design_toy` with this `spec_file` tells more: the runs that show it, and what it needs.",
     ]
-    assert sorted(os.listdir(project)) == ["a.proto", "car.toy.yaml"]
+    assert entries(project) == ["a.proto", "car.toy.yaml"]
 
 
 async def test_a_hook_hears_what_broke_and_nothing_of_what_did_not(connect: Connect, project: Path) -> None:
