@@ -21,8 +21,8 @@ class FileCheck:
     """How a kind of file is checked, and the tool that tells more of it, if there is one."""
 
     suffix: str
-    # From the file, what messages call it, and the project's folder.
-    run: Callable[[Path, str, Path, Progress], Report]
+    # From the file, what messages call it, the project's folder, the progress, and whether there are only seconds.
+    run: Callable[..., Report]
     tool: str | None = None
 
 
@@ -42,7 +42,7 @@ class FileChecks:
         """What checks a file of that name; None if nothing does."""
         return next((found for suffix, found in self.by_suffix.items() if name.endswith(suffix)), None)
 
-    def check(self, path: Path, *, name: str, root: Path, progress: Progress) -> Report:
+    def check(self, path: Path, *, name: str, root: Path, progress: Progress, quick: bool = False) -> Report:
         """What is wrong with that file.
 
         Args:
@@ -50,6 +50,7 @@ class FileChecks:
             name: What messages call it.
             root: The project's folder; what the file draws in is read only inside of it.
             progress: Ends the check early, with what is known by then.
+            quick: Whether there are only seconds for it.
 
         Raises:
             BadInput: nothing checks such a file, it can't be read, or it is not what its name says.
@@ -59,7 +60,7 @@ class FileChecks:
             message = "its name doesn't say which spec it is."
             raise BadInput([Problem(message, file=name, legal=tuple(self.by_suffix))])
         _plain(path, name)
-        return found.run(path.resolve(), name, root.resolve(), progress)
+        return found.run(path.resolve(), name, root.resolve(), progress, quick=quick)
 
     def check_quickly(self, path: Path, *, name: str, root: Path, seconds: float, progress: Progress) -> Report:
         """The same within about that many seconds: a search that isn't finished by then is no fault of the file.
@@ -68,19 +69,20 @@ class FileChecks:
             BadInput: as `check` does.
         """
         deadline = Deadline(progress, seconds)
-        report = self.check(path, name=name, root=root, progress=deadline)
+        report = self.check(path, name=name, root=root, progress=deadline, quick=True)
         return _without_doubtful(report) if deadline.cancelled() else report
 
 
-def _spec_check(capability: Capability) -> Callable[[Path, str, Path, Progress], Report]:
-    def run(path: Path, name: str, _root: Path, progress: Progress) -> Report:
-        return check(capability, read_source(path, name), capability.options(), progress)
+def _spec_check(capability: Capability) -> Callable[..., Report]:
+    def run(path: Path, name: str, _root: Path, progress: Progress, *, quick: bool) -> Report:
+        options = (capability.quick if quick else None) or capability.options()
+        return check(capability, read_source(path, name), options, progress)
 
     return run
 
 
-def _module_check(module: str) -> Callable[[Path, str, Path, Progress], Report]:
-    def run(path: Path, name: str, root: Path, _progress: Progress) -> Report:
+def _module_check(module: str) -> Callable[..., Report]:
+    def run(path: Path, name: str, root: Path, _progress: Progress, *, quick: bool) -> Report:  # noqa: ARG001 - it is quick
         # Imported where first used, as capabilities are.
         report = importlib.import_module(module).check(path, name=name, root=root)
         if not isinstance(report, Report):

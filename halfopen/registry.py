@@ -73,6 +73,8 @@ class Capability:
     options: type[Options] = Options
     # Suffixes by which `halfopen check` and the hooks know this capability's files.
     file_suffixes: tuple[str, ...] = field(default=())
+    # Options that leave time to confirm what was found, where a check has a few seconds in all; None: the defaults.
+    quick: Options | None = None
 
 
 @cache
