@@ -62,7 +62,7 @@ def _summary(checks: list[Check]) -> str:
     failed = [check for check in checks if check.status is Status.FAILED]
     if not failed:
         skipped = [check.detail for check in checks if check.status is Status.SKIPPED]
-        return ("; ".join(skipped) or " and ".join(check.name for check in checks)) + "."
+        return ("; ".join(skipped).rstrip(".") or " and ".join(check.name for check in checks)) + "."
     count = len(failed[0].detail.splitlines())
     what = "does not compile" if failed[0].name == COMPILES else "compiles, but breaks lint rules of its buf.yaml"
     return f"{what}: {count} {'place' if count == 1 else 'places'}."
@@ -173,7 +173,7 @@ def _nearest(path: Path, root: Path) -> _Buf | None:
         return _Buf(own, (own,), _needs(said))
     named = (_data(work / "buf.work.yaml", root) or {}).get("directories")
     folders = [work / each for each in _list(named) if isinstance(each, str)]
-    needs = [need for folder in folders for need in _needs(_data(folder / "buf.yaml", root) or {})]
+    needs = [need for folder in [*folders, own] for need in _needs(_data(folder / "buf.yaml", root) or {})]
     return _Buf(work, _own_first([*folders, own], path), tuple(dict.fromkeys(needs)))
 
 

@@ -126,6 +126,16 @@ def test_the_modules_of_an_older_workspace_import_each_other(tmp_path: Path) -> 
     ]
 
 
+def test_what_another_module_of_the_workspace_depends_on_is_not_fetched_either(tmp_path: Path) -> None:
+    texts = {
+        "buf.work.yaml": "version: v1\ndirectories: [api, common]\n",
+        "api/buf.yaml": "version: v1\n",
+        "common/buf.yaml": "version: v1\ndeps:\n  - buf.build/googleapis/googleapis\n",
+        "api/shop/v1/a.proto": f"{HEAD}message a {{}}\n",
+    }
+    assert look(tmp_path, "api/shop/v1/a.proto", texts).checks[1].status is Status.SKIPPED
+
+
 def test_a_file_that_no_module_holds_is_not_linted(tmp_path: Path) -> None:
     report = look(tmp_path, "old/a.proto", {"old/a.proto": f"{HEAD}message a {{}}\n", "buf.yaml": BUF})
     assert told(report) == ["passed compiles: 1 files"]
