@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.claude_code.conftest import Claude
@@ -37,13 +37,20 @@ def model(*calls: Call | Callable[[list[Block]], Call]) -> Script:
     return answer
 
 
-def once_there(tool: str, *calls: Call | Callable[[list[Block]], Call]) -> Script:
-    """A model that looks for the tool until its server is up, and then makes the calls."""
-    search: Call = ("ToolSearch", {"query": f"select:{tool}", "max_results": 1})
+def once_there(tools: Sequence[str], *calls: Call | Callable[[list[Block]], Call]) -> Script:
+    """A model that looks for the tools until the server of the first is up, and then makes the calls.
+
+    The CLI waits for a server only so long, and the first start of one may take longer on a busy machine.
+    """
+    search: Call = ("ToolSearch", {"query": f"select:{','.join(tools)}", "max_results": len(tools)})
+
+    def found(result: Block) -> bool:
+        content = result["content"]
+        return isinstance(content, list) and any(block.get("tool_name") == tools[0] for block in content)
 
     def answer(request: dict[str, Any]) -> list[Block]:
         seen = results(request)
-        there = next((number for number, result in enumerate(seen) if "tool_reference" in str(result["content"])), None)
+        there = next((number for number, result in enumerate(seen) if found(result)), None)
         if there is None and seen:
             time.sleep(0.5)
         tries = len(seen) if there is None else there

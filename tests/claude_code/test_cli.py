@@ -43,7 +43,7 @@ MENDED = {
 }
 # What stands where one types.
 PROMPT = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}"
-LOAD: Call = ("ToolSearch", {"query": f"select:{TOOL},ReadMcpResourceTool", "max_results": 2})
+READ = "ReadMcpResourceTool"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def first_artifact(seen: list[Block]) -> Call:
     assert report.startswith("{"), report
     told = json.loads(report)
     address = f"{told['report']}/{told['artifacts'][0]['path']}"
-    return "ReadMcpResourceTool", {"server": "plugin:halfopen:halfopen", "uri": address}
+    return READ, {"server": "plugin:halfopen:halfopen", "uri": address}
 
 
 def test_the_plugin_is_valid_in_strict_mode(claude: Claude, clone: Path) -> None:
@@ -84,15 +84,14 @@ def test_the_plugin_installs_from_a_local_clone(installed: Claude) -> None:
 async def test_a_saga_is_designed_broken_mended_and_written(installed: Claude, typed: str) -> None:
     stray = litter(installed.project)
     written_to = {**MENDED, "write_to": "design/checkout"}
-    with scripted_api(model(LOAD, (TOOL, BROKEN), (TOOL, written_to), first_artifact)) as api:
+    with scripted_api(once_there([TOOL, READ], (TOOL, BROKEN), (TOOL, written_to), first_artifact)) as api:
         requests = ask(installed, api, f"{typed} order checkout", PYTHONPATH=os.pathsep.join(stray))
-    asked, loaded, *_, final = requests
+    asked, *_, final = requests
 
     (command,) = (command for command in commands() if command.name == "saga")
     assert command.filled("order checkout").strip() in text_of(asked["messages"][0]["content"])
-    assert TOOL in json.dumps(loaded)
 
-    broken, mended, resource = (json.loads(text_of(result["content"])) for result in results(final)[1:])
+    broken, mended, resource = (json.loads(text_of(result["content"])) for result in results(final)[-3:])
     assert broken["outcome"] == "fail"
     (finding,) = (finding for finding in broken["findings"] if finding["severity"] == "error")
     assert finding["code"] == "SAG06"
@@ -115,9 +114,9 @@ async def test_a_saga_is_designed_broken_mended_and_written(installed: Claude, t
 
 
 def test_bad_input_comes_back_as_an_error_in_our_words(installed: Claude) -> None:
-    with scripted_api(model(LOAD, (TOOL, {**MENDED, "write_to": "../elsewhere"}))) as api:
+    with scripted_api(once_there([TOOL], (TOOL, {**MENDED, "write_to": "../elsewhere"}))) as api:
         final = ask(installed, api, "/saga order checkout")[-1]
-    refused = results(final)[1]
+    refused = results(final)[-1]
     assert refused["is_error"] is True
     assert "'../elsewhere' climbs with '..'" in text_of(refused["content"])
     assert not (installed.project.parent / "elsewhere").exists()
@@ -134,11 +133,10 @@ def test_every_shortcut_works_typed_either_way(installed: Claude, name: str) -> 
 
 def test_the_knowledge_is_searched_and_its_entries_are_read(installed: Claude) -> None:
     search = TOOL.replace("design_saga", "search_knowledge")
-    load: Call = ("ToolSearch", {"query": f"select:{search},ReadMcpResourceTool", "max_results": 2})
-    read: Call = ("ReadMcpResourceTool", {"server": "plugin:halfopen:halfopen", "uri": "halfopen://laws/7"})
-    with scripted_api(model(load, (search, {"query": "how long should a timeout be"}), read)) as api:
+    read: Call = (READ, {"server": "plugin:halfopen:halfopen", "uri": "halfopen://laws/7"})
+    with scripted_api(once_there([search, READ], (search, {"query": "how long should a timeout be"}), read)) as api:
         final = ask(installed, api, "/mantra a call that hangs")[-1]
-    found, law = (text_of(result["content"]) for result in results(final)[1:])
+    found, law = (text_of(result["content"]) for result in results(final)[-2:])
     assert found.startswith("## Timeout\n> **Rule:** Every external call needs a timeout")
     assert json.loads(law)["contents"][0]["text"].startswith("# Law 7: Idempotency Is a Requirement")
 
@@ -161,7 +159,7 @@ def test_the_engineer_works_with_the_tools_of_the_plugin_when_he_is_sent(install
     sent = "Say how long a timeout should be."
     engineer = "halfopen:distributed-systems-engineer"
     send: Call = ("Agent", {"subagent_type": engineer, "description": "a figure", "prompt": sent})
-    ours = once_there(search, send)
+    ours = once_there([search], send)
     his = model((search, {"query": "how long should a timeout be"}))
 
     def is_his(request: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.claude_code.conftest import ROOT, Claude
 from tests.claude_code.scripted_api import scripted_api
-from tests.claude_code.talk import Call, ask, model, told
+from tests.claude_code.talk import Call, ask, model, once_there, told
 
 pytestmark = pytest.mark.oracle
 
@@ -21,6 +21,8 @@ BROKEN_SPEC = (EXAMPLES / "checkout-late-charge.saga.yaml").read_text()
 SOUND_SPEC = (EXAMPLES / "checkout.saga.yaml").read_text()
 PROTO = 'syntax = "proto3";\npackage shop.v1;\nmessage Order { %s total = 1; }\n'
 OURS = "Halfopen checked what you wrote:"
+# A hook whose server is still on its way up checks nothing.
+CHECK = ["mcp__plugin_halfopen_halfopen__check_file"]
 EDITS = ("--allowedTools", "Write,Edit")
 
 
@@ -52,10 +54,10 @@ def test_what_is_broken_is_told_with_the_next_request_and_what_is_clean_is_not(i
         edit(spec, SOUND_SPEC, BROKEN_SPEC),
         write(proto, PROTO % "Money"),
     )
-    with scripted_api(model(*calls)) as api:
+    with scripted_api(once_there(CHECK, *calls)) as api:
         asked = ask(installed, api, "write them", *EDITS)
-    # The first request is that of the prompt; each after it carries what became of one call.
-    news = [told(after).count(OURS) - told(before).count(OURS) for before, after in pairwise(asked)]
+    # Each of the last requests carries what became of one call.
+    news = [told(after).count(OURS) - told(before).count(OURS) for before, after in pairwise(asked[-len(calls) - 1 :])]
     assert news == [0, 0, 0, 0, 1, 0, 1, 1]
     everything = told(asked[-1])
     assert everything.count('api/shop/v1/order.proto:3:17: "Money" is not defined.') == 2
@@ -70,8 +72,8 @@ def test_what_is_broken_is_told_with_the_next_request_and_what_is_clean_is_not(i
 @pytest.mark.parametrize(("options", "blocks"), [({}, False), ({"block_on_errors": True}, True)])
 def test_it_blocks_only_if_the_user_said_so(installed: Claude, options: dict[str, Any], *, blocks: bool) -> None:
     configured(installed, options)
-    with scripted_api(model(write(installed.project / "a.proto", PROTO % "Money"))) as api:
-        (_, after) = ask(installed, api, "write it", *EDITS)
+    with scripted_api(once_there(CHECK, write(installed.project / "a.proto", PROTO % "Money"))) as api:
+        (*_, after) = ask(installed, api, "write it", *EDITS)
     assert OURS in told(after)
     assert ("hook blocking error" in told(after)) is blocks
     assert ("hook additional context" in told(after)) is not blocks

@@ -216,7 +216,10 @@ class _Verifier:
             return broken
         every_order = self._model(self.protocol, exact=False, ordered=False)
         found = shortest_runs(
-            every_order, broken.keys() - {EVERY_RUN_ENDS}, most_states=MOST_OF_ANY_ORDER, events=self._tries,
+            every_order,
+            broken.keys() - {EVERY_RUN_ENDS},
+            most_states=MOST_OF_ANY_ORDER,
+            events=self._tries,
             progress=self.progress,
         )
         if self.instances > 1 and EVERY_RUN_ENDS in broken:
