@@ -24,6 +24,12 @@ MODULES: Mapping[str, str] = {
     "saga": "halfopen_generators.saga",
 }
 
+# What checks files that are no capability's spec: the end of their names, and the module whose `check` does it.
+# A capability may take a kind of file over, by a module of its own here.
+FILE_CHECKERS: Mapping[str, str] = {
+    ".proto": "halfopen.checkers.protos",
+}
+
 
 class Options(BaseModel):
     """What a caller may set beside the spec. Each field becomes a CLI flag and a tool argument.
@@ -67,6 +73,8 @@ class Capability:
     options: type[Options] = Options
     # Suffixes by which `halfopen check` and the hooks know this capability's files.
     file_suffixes: tuple[str, ...] = field(default=())
+    # Options that leave time to confirm what was found, where a check has a few seconds in all; None: the defaults.
+    quick: Options | None = None
 
 
 @cache

@@ -33,6 +33,7 @@ from halfopen.registry import Capability, capabilities
 from halfopen_server import mcp_knowledge
 from halfopen_server.commands import Command, agent, commands
 from halfopen_server.databases import NotKept
+from halfopen_server.mcp_check_file import check_file_tool
 from halfopen_server.mcp_explain import explain_tool
 from halfopen_server.mcp_tools import capability_tool
 from halfopen_server.reports import SCHEME, Reports, open_reports
@@ -57,6 +58,7 @@ class HalfopenServer(MCPServer[Any]):
     def __init__(self, offered: Iterable[Capability], reports: Reports) -> None:
         self.reports = reports
         self._prompted = False
+        offered = tuple(offered)
         super().__init__(
             "halfopen",
             title="Halfopen",
@@ -66,6 +68,7 @@ class HalfopenServer(MCPServer[Any]):
                 *(capability_tool(capability, self.reports) for capability in offered),
                 mcp_knowledge.search_tool(),
                 explain_tool(),
+                check_file_tool(offered),
             ],
             log_level="WARNING",
         )

@@ -108,12 +108,12 @@ def capability_tool(capability: Capability, reports: Reports) -> Tool:
     async def call(
         arguments: dict[str, Any],
         context: Context[Any, Any],
-        offered: Annotated[ListRootsResult | None, Resolve(_offered_roots)],
+        offered: Annotated[ListRootsResult | None, Resolve(offered_roots)],
         asked: Outcome,
     ) -> CallToolResult:
         try:
             request = _request(capability, _parsed(answered(arguments, asked), schema))
-            return await _reply(request, _roots(offered), context, reports)
+            return await _reply(request, roots_of(offered), context, reports)
         except BadInput as error:
             return refusal(error, unanswered(asked))
 
@@ -138,12 +138,14 @@ def capability_tool(capability: Capability, reports: Reports) -> Tool:
     return tool.model_copy(update={"parameters": schema, "fn_metadata": metadata})
 
 
-async def _offered_roots(context: Context[Any, Any]) -> ListRootsResult | ListRoots | None:
+async def offered_roots(context: Context[Any, Any]) -> ListRootsResult | ListRoots | None:
+    """What resolves a tool's argument to the roots that the client offers; None if it offers none."""
     declared = context.client_capabilities
     return ListRoots() if declared is not None and declared.roots is not None else None
 
 
-def _roots(offered: ListRootsResult | None) -> Roots:
+def roots_of(offered: ListRootsResult | None) -> Roots:
+    """The folders that a tool may use."""
     if offered is None:
         return Roots.of_project(os.environ)
     return Roots.offered(str(root.uri) for root in offered.roots)

@@ -41,11 +41,11 @@ def said(result: Any) -> str:
     return str(result.content[0].text)
 
 
-async def test_there_is_one_tool_for_each_registered_capability_and_two_for_all(era: str) -> None:
+async def test_there_is_one_tool_for_each_registered_capability_and_three_for_all(era: str) -> None:
     async with Client(build_server(), mode=era) as client:
         tools = (await client.list_tools()).tools
     own = [capability.tool for capability in capabilities()]
-    assert [tool.name for tool in tools] == [*own, "search_knowledge", "explain"]
+    assert [tool.name for tool in tools] == [*own, "search_knowledge", "explain", "check_file"]
     for tool in tools:
         assert tool.title
         assert tool.description
@@ -114,7 +114,7 @@ async def test_a_tool_that_can_write_says_so_and_one_that_can_not_says_so(connec
         toy, *others = (await client.list_tools()).tools
     assert toy.annotations is not None
     assert (toy.annotations.read_only_hint, toy.annotations.destructive_hint) == (False, True)
-    assert [tool.annotations and tool.annotations.read_only_hint for tool in others] == [True, True]
+    assert [tool.annotations and tool.annotations.read_only_hint for tool in others] == [True] * 3
 
 
 async def test_the_reply_is_a_report_without_the_texts(connect: Connect) -> None:

@@ -48,4 +48,5 @@ capability = Capability(
     check=_check,
     render=_render,
     file_suffixes=(".saga.yaml", ".saga.yml", ".saga.json"),
+    quick=SagaOptions(max_seconds=1.0),
 )

@@ -70,6 +70,14 @@ class Verification:
         """What is found once nobody lacks a guarantee that the saga needs."""
         return self.with_missing or self
 
+    def missing(self, design: SagaDesign) -> frozenset[tuple[str, Guarantee]]:
+        """By participant, the guarantees for want of which it breaks."""
+        return frozenset(
+            (design.by_name[broken.breach.step].service, broken.breach.want)
+            for broken in self.breaks
+            if broken.breach.want
+        )
+
 
 @dataclass(frozen=True)
 class _Run:
@@ -87,21 +95,13 @@ def verify(design: SagaDesign, options: SagaOptions, progress: Progress) -> Veri
     what lies beyond a broken promise was not seen before.
     """
     found = again = _within_its_faults(design, options, progress)
-    while missing := _missing(design, again):
+    while not progress.cancelled() and (missing := again.missing(design)):
         # Over and over for one run alone, which takes few states; for several once that lacks nothing any more.
         while missing:
             design = _kept(design, missing)
-            missing = _missing(design, _doubts_settled(design, options, progress))
+            missing = _doubts_settled(design, options, progress).missing(design)
         again = _within_its_faults(design, options, progress)
     return found if again is found else replace(found, with_missing=again)
-
-
-def _missing(design: SagaDesign, found: Verification) -> Collection[tuple[str, Guarantee]]:
-    return {
-        (design.by_name[broken.breach.step].service, broken.breach.want)
-        for broken in found.breaks
-        if broken.breach.want
-    }
 
 
 def _within_its_faults(design: SagaDesign, options: SagaOptions, progress: Progress) -> Verification:
@@ -194,13 +194,13 @@ class _Verifier:
 
     def _within_bounds(self, broken: Mapping[str, Path[Any, Any]], budget: Budget) -> Mapping[str, _Run]:
         """By fault the shortest run that the bounds of `faults` allow, where there is such a run."""
-        nearest = shortest_runs(self._exact, broken) if broken else {}
+        nearest = shortest_runs(self._exact, broken, progress=self.progress) if broken else {}
         found = {label: _Run(path, self._exact_protocol, within_bounds=True) for label, path in nearest.items()}
         rest = {label: path for label, path in broken.items() if label not in found}
         if self.options.exact:
             return found | {label: _Run(path, self.protocol, within_bounds=True) for label, path in rest.items()}
         for label, path in self._shortest(rest, budget).items():
-            replayed = replay(path, self._exact)
+            replayed = replay(path, self._exact, self.progress)
             found[label] = (
                 _Run(path, self.protocol, within_bounds=False)
                 if replayed is None
@@ -218,7 +218,11 @@ class _Verifier:
             return broken
         every_order = self._model(self.protocol, exact=False, ordered=False)
         found = shortest_runs(
-            every_order, broken.keys() - {EVERY_RUN_ENDS}, most_states=MOST_OF_ANY_ORDER, events=self._tries
+            every_order,
+            broken.keys() - {EVERY_RUN_ENDS},
+            most_states=MOST_OF_ANY_ORDER,
+            events=self._tries,
+            progress=self.progress,
         )
         if self.instances > 1 and EVERY_RUN_ENDS in broken:
             found |= explore(every_order, budget=budget, progress=self.progress).violations

@@ -11,6 +11,7 @@ from typing import Any
 
 from halfopen.checkers.commands import Command
 from halfopen.checkers.explore import Budget, Model, Path, explore
+from halfopen.progress import Progress
 from halfopen_generators.saga.protocol.isolation import Instances
 
 _BUDGET = Budget(states=100_000, seconds=10)
@@ -52,14 +53,14 @@ def _key(run: int, command: Command) -> tuple[int, str, str]:
     return run, _SAME.get(kind, kind), command.subject
 
 
-def replay(path: Path[Any, Any], exact: Model[Any, Any]) -> Path[Any, Any] | None:
+def replay(path: Path[Any, Any], exact: Model[Any, Any], progress: Progress | None = None) -> Path[Any, Any] | None:
     """The shortest exact run with the same events in the same order; None if none was found within bounds."""
     wanted = [_key(*(action if isinstance(action, tuple) else (0, action))) for action in path.actions]
     if not wanted:
         return Path(tuple(exact.initial())[:1], ())
     if isinstance(exact, Instances) and exact.partial_order:
         raise ValueError("partial order would forbid the very order of events that is asked for")
-    result = explore(_Follow(exact, wanted), budget=_BUDGET, first_violation_ends=True)
+    result = explore(_Follow(exact, wanted), budget=_BUDGET, progress=progress, first_violation_ends=True)
     found = result.violations.get(_Follow.FOUND)
     if found is None:
         return None
