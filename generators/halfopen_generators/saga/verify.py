@@ -97,7 +97,7 @@ def verify(design: SagaDesign, options: SagaOptions, progress: Progress) -> Veri
     found = again = _within_its_faults(design, options, progress)
     while not progress.cancelled() and (missing := again.missing(design)):
         # Over and over for one run alone, which takes few states; for several once that lacks nothing any more.
-        while missing:
+        while missing and not progress.cancelled():
             design = _kept(design, missing)
             missing = _doubts_settled(design, options, progress).missing(design)
         again = _within_its_faults(design, options, progress)
