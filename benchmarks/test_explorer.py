@@ -14,7 +14,8 @@ import pytest
 from halfopen.checkers.commands import Command
 from halfopen.checkers.explore import Model, Result, explore
 from halfopen.checkers.reduced import explore_reduced
-from halfopen_generators.saga.protocol.isolation import Instances, Resources
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources
 from halfopen_generators.saga.protocol.orchestration import Run
 from tests.saga.designs import in_a_row, in_parallel
 

@@ -11,7 +11,8 @@ from inline_snapshot import snapshot
 from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, Result, explore
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.protocol.choreography import Choreography
-from halfopen_generators.saga.protocol.isolation import Instances, Resources
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.protocol.promises import Rules
 from halfopen_generators.saga.protocol.words import CHOREOGRAPHED, ORCHESTRATED

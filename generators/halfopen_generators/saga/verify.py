@@ -15,7 +15,8 @@ from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.protocol.blame import RunEnd
 from halfopen_generators.saga.protocol.choreography import Choreography
-from halfopen_generators.saga.protocol.isolation import Instances, Resources
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.protocol.promises import ISOLATION_PROMISES, PROMISES, Breach
 from halfopen_generators.saga.protocol.replay import replay

@@ -11,7 +11,7 @@ from typing import Any
 
 from halfopen.checkers.commands import Command
 from halfopen.checkers.explore import Budget, Model, Path, explore
-from halfopen_generators.saga.protocol.isolation import Instances
+from halfopen_generators.saga.protocol.instances import Instances
 
 _BUDGET = Budget(states=100_000, seconds=10)
 
