@@ -194,7 +194,7 @@ class _Verifier:
         if self.instances == 1 or self.options.exact or not broken:
             return result.violations
         every_order = Instances(self.protocol.model, self.instances, partial_order=False)
-        again = explore(every_order, budget=budget, progress=self.progress)
+        again = explore(every_order, budget=budget, progress=self.progress, until=broken)
         return {label: again.violations.get(label, path) for label, path in result.violations.items()}
 
     def _kept(self, label: str) -> bool:
@@ -212,7 +212,10 @@ class _Verifier:
         if self.instances == 1:
             return protocol.model
         # Partial order needs a graph without cycles, which exact mode does not have.
-        return Instances(protocol.model, self.instances, symmetry=ordered, partial_order=ordered and not exact)
+        unbounded = ordered and not exact
+        return Instances(
+            protocol.model, self.instances, symmetry=ordered, partial_order=unbounded, forget=unbounded
+        )
 
     @cached_property
     def _exact_protocol(self) -> Run | Choreography:

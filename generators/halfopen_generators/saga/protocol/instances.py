@@ -115,7 +115,8 @@ class Instances(Model[Chunks, Action]):
         return itertools.chain.from_iterable(self._steps_of(state, index) for index in range(self.count))
 
     def _first_apart(self, state: Chunks) -> int | None:
-        for index, chunk in enumerate(state):
+        for index in range(self.count - 1, -1, -1):
+            chunk = state[index]
             if self._goes_on(chunk) and self.interference is not None and self.interference.apart(state, index):
                 return index
         return None

@@ -152,11 +152,15 @@ class Interference:
         self._now: dict[int, _Doing] = {}
         self._later: dict[int, Mapping[int, _Doing]] = {}
         self._live = self._live_bits() if self._order is not None else {}
+        self._over = {control for control in self._live if run.ended and run.ended(control) and self._is_over(control)}
+        self._any_end = min(self._over, default=0)
 
     def live(self, chunk: int) -> int:
-        """The run's state without the bits that can't matter any more."""
-        dead = self.bits.all & ~self._live.get(chunk & ~self.bits.all, self.bits.relevant)
-        return chunk & ~dead
+        """The run's state without what can't matter any more: bits, and how a run came to its end that is over."""
+        control = chunk & ~self.bits.all
+        if control in self._over and not chunk & self.bits.locks:
+            return self._any_end
+        return chunk & ~(self.bits.all & ~self._live.get(control, self.bits.relevant))
 
     def apart(self, state: Sequence[int], index: int) -> bool:
         """True if nothing that the others can do before that run takes a step touches what it can do now."""
@@ -177,6 +181,9 @@ class Interference:
             if now.gives & later.cares & self.bits.moved(other | later.sets):
                 return False
         return True
+
+    def _is_over(self, control: int) -> bool:
+        return not self._moves[control]
 
     def _is_made_for(self, command: Command) -> bool:
         bits = self.bits
