@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,6 +29,12 @@ from halfopen_generators.saga.spec import Guarantee
 WHOLE = 20_000
 # So many within the bounds of `faults`, to rule out what no such run was found for; that takes some seconds.
 MOST_WITHIN_BOUNDS = 200_000
+# So many of several runs in any order, to find the shortest run to what is known to be broken.
+MOST_IN_ANY_ORDER = 1_000_000
+
+# Only the exploration itself ends by the clock, and its bound is told. What comes after it is bounded by states alone,
+# since it decides which run is shown and in what words: the same on every machine.
+_NO_CLOCK = math.inf
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,8 @@ def _within_its_faults(design: SagaDesign, options: SagaOptions, progress: Progr
     doubtful = {broken.label: broken for broken in found.breaks if not broken.replayed}
     if not doubtful:
         return found
-    within = options.model_copy(update={"exact": True, "max_states": min(options.max_states, MOST_WITHIN_BOUNDS)})
+    states = min(options.max_states, MOST_WITHIN_BOUNDS)
+    within = options.model_copy(update={"exact": True, "max_states": states, "max_seconds": _NO_CLOCK})
     bounded = _Verifier(design, within, progress).run()
     if not bounded.complete:
         return found
@@ -147,7 +155,7 @@ class _Verifier:
     def run(self) -> Verification:
         budget = Budget(self.options.max_states, self.options.max_seconds)
         result = self._explored(budget)
-        shortest = self._shortest(result, budget)
+        shortest = self._shortest(result)
         kept = {label: _Run(path, self.protocol, self.options.exact) for label, path in shortest.items()}
         broken = {label: kept.pop(label) for label in shortest if not self._kept(label)}
         needed: dict[tuple[str, Guarantee], Break] = {}
@@ -188,12 +196,13 @@ class _Verifier:
         )  # fmt: skip
         return rest.with_violations({**rest.violations, **whole.violations})
 
-    def _shortest(self, result: Result[Any, Any], budget: Budget) -> Mapping[str, Path[Any, Any]]:
+    def _shortest(self, result: Result[Any, Any]) -> Mapping[str, Path[Any, Any]]:
         """The shortest paths. Partial order keeps what can be reached, but may lead there by a detour."""
         broken = [label for label in result.violations if not self._kept(label)]
         if self.instances == 1 or self.options.exact or not broken:
             return result.violations
         every_order = Instances(self.protocol.model, self.instances, partial_order=False)
+        budget = Budget(min(self.options.max_states, MOST_IN_ANY_ORDER), _NO_CLOCK)
         again = explore(every_order, budget=budget, progress=self.progress, until=broken)
         return {label: again.violations.get(label, path) for label, path in result.violations.items()}
 
