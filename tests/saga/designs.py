@@ -76,7 +76,7 @@ def in_parallel(steps: int, *, odd: dict[str, Any] | None = None, **more: Any) -
 
 
 @st.composite
-def orchestrated(  # noqa: PLR0913 - what a saga may be like
+def orchestrated(
     draw: st.DrawFn,
     *,
     most_steps: int = 3,

@@ -222,9 +222,7 @@ class _Verifier:
             return protocol.model
         # Partial order needs a graph without cycles, which exact mode does not have.
         unbounded = ordered and not exact
-        return Instances(
-            protocol.model, self.instances, symmetry=ordered, partial_order=unbounded, forget=unbounded
-        )
+        return Instances(protocol.model, self.instances, symmetry=ordered, partial_order=unbounded, forget=unbounded)
 
     @cached_property
     def _exact_protocol(self) -> Run | Choreography:

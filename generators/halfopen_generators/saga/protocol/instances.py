@@ -63,7 +63,8 @@ class Instances(Model[Chunks, Action]):
     *Symmetry*: runs are alike and every property speaks of each run in the same way, so states that are permutations
     of each other are one.
 
-    *Forgetting* (`forget`): of a run's bits those that no guard will ask for are 0 (`interference.py`).
+    *Forgetting* (`forget`): of a run's bits those that no guard will ask for are 0, and all runs that are over are the
+    same: whatever has ended, holds no lock and can do nothing more (`interference.py`).
 
     *Partial order*: let all that run r may do next commute with all that the others may do before r takes a step, and
     let one of its steps break nothing. Then the steps of r are enough to go on with: they are a persistent set. Take
@@ -105,7 +106,7 @@ class Instances(Model[Chunks, Action]):
 
     def steps(self, state: Chunks) -> Iterator[tuple[Action, Chunks]]:
         """What any run can do, or only what one can whose moves don't touch what others may do before."""
-        chosen = self._first_apart(state) if self.partial_order else None
+        chosen = self.apart(state) if self.partial_order else None
         if chosen is not None:
             return self._steps_of(state, chosen)
         return self.every_step(state)
@@ -114,7 +115,8 @@ class Instances(Model[Chunks, Action]):
         """What any run can do."""
         return itertools.chain.from_iterable(self._steps_of(state, index) for index in range(self.count))
 
-    def _first_apart(self, state: Chunks) -> int | None:
+    def apart(self, state: Chunks) -> int | None:
+        """A run whose steps are enough to go on with: the last, so that one tends to end before another starts."""
         for index in range(self.count - 1, -1, -1):
             chunk = state[index]
             if self._goes_on(chunk) and self.interference is not None and self.interference.apart(state, index):

@@ -46,7 +46,6 @@ class _Doing:
         return _Doing(self.gives | other.gives, self.cares | other.cares, self.sets | other.sets)
 
 
-
 def touch_of(command: Command) -> Touch:
     """What the command does to resources that other runs share.
 
@@ -168,7 +167,7 @@ class Interference:
         now = self._doing_now(mine)
         if not (now.gives or now.cares):
             return True
-        held, moved = mine & self.bits.locks, self.bits.moved(mine)
+        held, moved = mine & self.bits.locks, self.bits.moved(mine | now.sets)
         for number, other in enumerate(state):
             if number == index:
                 continue

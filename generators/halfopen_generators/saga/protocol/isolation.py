@@ -133,6 +133,7 @@ class Resources:
 
 
 def bit_of(bit: str, resource: Resource) -> str:
+    """The variable that is this bit of the resource."""
     return f"{bit}.{resource[0]}/{resource[1]}"
 
 
