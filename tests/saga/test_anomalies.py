@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from halfopen.checkers.commands import Command
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.protocol.isolation import Instances, Resources, Touch
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources, Touch
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.targets import python, python_meetings
 from tests.saga.designs import orchestrated

@@ -14,7 +14,8 @@ from halfopen.progress import Silent
 from halfopen.vocabulary import Outcome
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.protocol.isolation import Instances, Resources
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.verify import verify
 from tests.saga.designs import ALL_GUARANTEES, designed, in_a_row, in_parallel

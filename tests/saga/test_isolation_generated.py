@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from halfopen.checkers.commands import Command
-from halfopen_generators.saga.protocol.isolation import Instances, Resources
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources
 from halfopen_generators.saga.protocol.log import CANCELLED, COMMITTED, PHASE
 from halfopen_generators.saga.protocol.orchestration import Run
 from tests.saga import support_dbos

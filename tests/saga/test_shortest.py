@@ -13,7 +13,8 @@ from halfopen.progress import Deadline, Silent
 from halfopen_generators.saga import verify as verification
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.protocol.isolation import Instances, Resources
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.protocol.replay import replay
 from halfopen_generators.saga.protocol.shortest import shortest_runs

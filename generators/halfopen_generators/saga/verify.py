@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +16,8 @@ from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.protocol.blame import RunEnd, Wait
 from halfopen_generators.saga.protocol.choreography import Choreography
-from halfopen_generators.saga.protocol.isolation import Instances, Resources
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.protocol.promises import ISOLATION_PROMISES, PROMISES, Breach
 from halfopen_generators.saga.protocol.replay import replay
@@ -29,6 +31,12 @@ WHOLE = 20_000
 MOST_WITHIN_BOUNDS = 200_000
 # So many over the growing network, in every order, to find the shortest run there.
 MOST_OF_ANY_ORDER = 100_000
+# So many of several runs in every order, to find the shortest way to where a run stands for ever.
+MOST_IN_ANY_ORDER = 1_000_000
+
+# Only the exploration itself ends by the clock, and its bound is told. What comes after it is bounded by states alone,
+# since it decides which run is shown and in what words: the same on every machine.
+_NO_CLOCK = math.inf
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,8 @@ def _doubts_settled(
     doubtful = {broken.label: broken for broken in found.breaks if not broken.replayed and broken.label not in known}
     if not doubtful:
         return found
-    within = options.model_copy(update={"exact": True, "max_states": min(options.max_states, MOST_WITHIN_BOUNDS)})
+    states = min(options.max_states, MOST_WITHIN_BOUNDS)
+    within = options.model_copy(update={"exact": True, "max_states": states, "max_seconds": _NO_CLOCK})
     bounded = _Verifier(design, within, progress, alone).run()
     if not bounded.complete:
         return found
@@ -186,20 +195,20 @@ class _Verifier:
             if breach.want is not None:
                 needed.setdefault((self.design.by_name[breach.step].service, breach.want), found)
         broken = {label: result.violations[label] for label in fresh - kept.keys()}
-        breaks = sorted((*known, *self._breaks(self._within_bounds(broken, budget))), key=_shortest_first)
+        breaks = sorted((*known, *self._breaks(self._within_bounds(broken))), key=_shortest_first)
         verdicts = tuple(_verdicts(result.explored, breaks, self.instances))
         return Verification(
             tuple(breaks), needed, verdicts, result.bound is None, self.instances, bounded=self.options.exact
         )
 
-    def _within_bounds(self, broken: Mapping[str, Path[Any, Any]], budget: Budget) -> Mapping[str, _Run]:
+    def _within_bounds(self, broken: Mapping[str, Path[Any, Any]]) -> Mapping[str, _Run]:
         """By fault the shortest run that the bounds of `faults` allow, where there is such a run."""
         nearest = shortest_runs(self._exact, broken, progress=self.progress) if broken else {}
         found = {label: _Run(path, self._exact_protocol, within_bounds=True) for label, path in nearest.items()}
         rest = {label: path for label, path in broken.items() if label not in found}
         if self.options.exact:
             return found | {label: _Run(path, self.protocol, within_bounds=True) for label, path in rest.items()}
-        for label, path in self._shortest(rest, budget).items():
+        for label, path in self._shortest(rest).items():
             replayed = replay(path, self._exact, self.progress)
             found[label] = (
                 _Run(path, self.protocol, within_bounds=False)
@@ -208,7 +217,7 @@ class _Verifier:
             )
         return found
 
-    def _shortest(self, broken: Mapping[str, Path[Any, Any]], budget: Budget) -> Mapping[str, Path[Any, Any]]:
+    def _shortest(self, broken: Mapping[str, Path[Any, Any]]) -> Mapping[str, Path[Any, Any]]:
         """The shortest paths over the growing network, each event counted as often as it takes within bounds.
 
         Partial order keeps what can be reached, but may lead there by a detour. And over the growing network a step is
@@ -216,7 +225,9 @@ class _Verifier:
         """
         if not broken:
             return broken
-        every_order = self._model(self.protocol, exact=False, ordered=False)
+        several = self.instances > 1
+        model = self.protocol.model
+        every_order: Model[Any, Any] = Instances(model, self.instances, partial_order=False) if several else model
         found = shortest_runs(
             every_order,
             broken.keys() - {EVERY_RUN_ENDS},
@@ -224,8 +235,10 @@ class _Verifier:
             events=self._tries,
             progress=self.progress,
         )
-        if self.instances > 1 and EVERY_RUN_ENDS in broken:
-            found |= explore(every_order, budget=budget, progress=self.progress).violations
+        if several and EVERY_RUN_ENDS in broken:
+            budget = Budget(min(self.options.max_states, MOST_IN_ANY_ORDER), _NO_CLOCK)
+            stuck = explore(every_order, budget=budget, progress=self.progress).violations
+            found |= {EVERY_RUN_ENDS: stuck.get(EVERY_RUN_ENDS, broken[EVERY_RUN_ENDS])}
         return {label: found.get(label, path) for label, path in broken.items()}
 
     def _tries(self, action: Any) -> int:
@@ -264,7 +277,8 @@ class _Verifier:
         if self.instances == 1:
             return protocol.model
         # Partial order needs a graph without cycles, which exact mode does not have.
-        return Instances(protocol.model, self.instances, symmetry=ordered, partial_order=ordered and not exact)
+        unbounded = ordered and not exact
+        return Instances(protocol.model, self.instances, symmetry=ordered, partial_order=unbounded, forget=unbounded)
 
     @cached_property
     def _exact_protocol(self) -> Run | Choreography:
