@@ -14,6 +14,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
+from mcp.server.request_state import RequestStateSecurity
 from mcp_types import (
     Completion,
     CompletionArgument,
@@ -29,7 +30,9 @@ from halfopen_server import mcp_knowledge
 from halfopen_server.commands import Command, agent, commands
 from halfopen_server.mcp_answers import SCHEME, Reports
 from halfopen_server.mcp_explain import explain_tool
+from halfopen_server.mcp_relay import Runs
 from halfopen_server.mcp_tools import capability_tool
+from halfopen_server.roots import Reach
 
 INSTRUCTIONS = (
     "Halfopen designs distributed systems and lets something that can say no check every design: a model "
@@ -42,21 +45,32 @@ INSTRUCTIONS = (
 
 
 class HalfopenServer(MCPServer[Any]):
-    """The server, whose resources are the reports of its own tools."""
+    """The server, whose resources are the reports of its own tools.
 
-    def __init__(self, offered: Iterable[Capability]) -> None:
+    Args:
+        offered: The capabilities, one tool for each.
+        reach: Which folders it may touch for its clients.
+        sealing: How what a client carries from one request to the next is sealed; left out: with a key of this
+            process alone.
+    """
+
+    def __init__(
+        self, offered: Iterable[Capability], reach: Reach, sealing: RequestStateSecurity | None = None
+    ) -> None:
         self.reports = Reports()
+        self.runs = Runs()
         super().__init__(
             "halfopen",
             title="Halfopen",
             version=version("halfopen"),
             instructions=INSTRUCTIONS,
             tools=[
-                *(capability_tool(capability, self.reports) for capability in offered),
+                *(capability_tool(capability, self.reports, reach, self.runs) for capability in offered),
                 mcp_knowledge.search_tool(),
                 explain_tool(),
             ],
             log_level="WARNING",
+            request_state_security=sealing,
         )
         for command in (*commands(), agent()):
             self.add_prompt(_prompt(command))
@@ -120,13 +134,20 @@ def _prompt(command: Command) -> Prompt:
     return Prompt(name=command.name, description=command.description, arguments=[argument], fn=render)
 
 
-def build_server(offered: Iterable[Capability] | None = None) -> HalfopenServer:
+def build_server(
+    offered: Iterable[Capability] | None = None,
+    *,
+    reach: Reach | None = None,
+    sealing: RequestStateSecurity | None = None,
+) -> HalfopenServer:
     """The server with one tool per capability.
 
     Args:
         offered: The capabilities; left out: all that are registered.
+        reach: Which folders it may touch; left out: those that the client offers.
+        sealing: As `HalfopenServer` takes it.
     """
-    return HalfopenServer(capabilities() if offered is None else offered)
+    return HalfopenServer(capabilities() if offered is None else offered, reach or Reach(), sealing)
 
 
 def serve_stdio() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -24,9 +23,9 @@ from halfopen.source import BadInput, Problem, Source, read_source, validate
 from halfopen.vocabulary import Report
 from halfopen.writing import write
 from halfopen_server.mcp_answers import Answer, Reports, answer, identify, refusal
-from halfopen_server.mcp_relay import in_thread
+from halfopen_server.mcp_relay import Runs, in_thread
 from halfopen_server.mcp_schema import brief, flat
-from halfopen_server.roots import Roots
+from halfopen_server.roots import Reach, Roots
 
 HOW = (
     " Give the spec inline, or its file as `spec_file`. The reply says what was found and what was checked; "
@@ -89,12 +88,14 @@ class _Whole(ArgModelBase):
         return {"arguments": data}
 
 
-def capability_tool(capability: Capability, reports: Reports) -> Tool:
+def capability_tool(capability: Capability, reports: Reports, reach: Reach, runs: Runs) -> Tool:
     """The tool of that capability.
 
     Args:
         capability: Any; nothing here knows one from the other.
         reports: Where its reports are kept to be read as resources.
+        reach: Which folders it may touch.
+        runs: Where its runs take place.
     """
     schema = flat(capability.spec, capability.options, Place)
 
@@ -105,7 +106,8 @@ def capability_tool(capability: Capability, reports: Reports) -> Tool:
     ) -> CallToolResult:
         try:
             request = _request(capability, _parsed(arguments, schema))
-            return await _reply(request, _roots(offered), context, reports)
+            roots = reach.roots(None if offered is None else [str(root.uri) for root in offered.roots])
+            return await _reply(request, roots, context, reports, runs)
         except BadInput as error:
             return refusal(error)
 
@@ -128,15 +130,11 @@ def capability_tool(capability: Capability, reports: Reports) -> Tool:
     return tool.model_copy(update={"parameters": schema, "fn_metadata": metadata})
 
 
-async def _offered_roots(context: Context[Any, Any]) -> ListRootsResult | ListRoots | None:
+async def _offered_roots(context: Context[Any, Any], arguments: dict[str, Any]) -> ListRootsResult | ListRoots | None:
+    # Asking costs the client a second request, so only a call that names a path pays for it.
+    names_a_path = any(arguments.get(name) is not None for name in ("spec_file", "write_to"))
     declared = context.client_capabilities
-    return ListRoots() if declared is not None and declared.roots is not None else None
-
-
-def _roots(offered: ListRootsResult | None) -> Roots:
-    if offered is None:
-        return Roots.of_project(os.environ)
-    return Roots.offered(str(root.uri) for root in offered.roots)
+    return ListRoots() if names_a_path and declared is not None and declared.roots is not None else None
 
 
 def _parsed(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,7 +178,9 @@ def _request(capability: Capability, arguments: Mapping[str, Any]) -> Request:
     )
 
 
-async def _reply(request: Request, roots: Roots, context: Context[Any, Any], reports: Reports) -> CallToolResult:
+async def _reply(
+    request: Request, roots: Roots, context: Context[Any, Any], reports: Reports, runs: Runs
+) -> CallToolResult:
     folder = roots.inside(request.write_to, "write_to") if request.write_to is not None else None
 
     def work(progress: Progress) -> tuple[str, Report]:
@@ -195,7 +195,7 @@ async def _reply(request: Request, roots: Roots, context: Context[Any, Any], rep
         )
         return identity, run(request.capability, source, request.options, progress)
 
-    identity, report = await in_thread(context, work)
+    identity, report = await in_thread(context, work, runs)
     reports.keep(identity, report)
     result = None
     if folder is not None:
