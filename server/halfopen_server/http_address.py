@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import socket
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ class Resolved:
         try:
             bound = socket.create_server((self.address, self.written.port), family=self.family, backlog=_BACKLOG)
         except OSError as error:
-            reason = error.strerror or str(error)
+            # The library's own text names the address once more.
+            reason = os.strerror(error.errno) if error.errno else str(error)
             advice = "Choose another port, or 0 for one that is free." if self.written.port else "Choose another host."
             raise _bad(f"can't listen on {self.written}: {reason}. {advice}") from None
         return Listener(bound, Address(self.written.host, bound.getsockname()[1]), self.is_loopback)

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -172,6 +173,15 @@ def _ready(calls: Calls) -> Callable[[Request], Response]:
 class _Uvicorn(uvicorn.Server):
     """Without its own ear for signals: on one it would stop listening before running calls have ended."""
 
+    def __init__(self, config: uvicorn.Config, started: str) -> None:
+        super().__init__(config)
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        _say(self._started)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
@@ -201,8 +211,7 @@ def serve_http(where: Resolved, settings: HttpSettings) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     with where.listen() as listener:
         http = http_app(http_server(settings), settings, listener.address)
-        _say(_told(listener, settings))
-        anyio.run(_serve, http, listener, settings.grace)
+        anyio.run(_serve, http, listener, settings)
 
 
 _UNPROTECTED = (
@@ -220,7 +229,7 @@ def _told(listener: Listener, settings: HttpSettings) -> str:
     return f"serving MCP at {listener.url}{ENDPOINT}; asks for {whom}; hosts: {hosts}; files: {files}"
 
 
-async def _serve(http: HttpApp, listener: Listener, grace: float) -> None:
+async def _serve(http: HttpApp, listener: Listener, settings: HttpSettings) -> None:
     config = uvicorn.Config(
         http.app,
         http="h11",
@@ -234,9 +243,9 @@ async def _serve(http: HttpApp, listener: Listener, grace: float) -> None:
         # All calls have ended by then; what is left are connections whose client doesn't read.
         timeout_graceful_shutdown=1,
     )
-    server = _Uvicorn(config)
+    server = _Uvicorn(config, _told(listener, settings))
     async with anyio.create_task_group() as group:
-        await group.start(_heed_signals, server, http.calls, grace)
+        await group.start(_heed_signals, server, http.calls, settings.grace)
         await server.serve(sockets=[listener.socket])
         group.cancel_scope.cancel()
 

@@ -4,12 +4,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 from mcp import Client
@@ -80,13 +82,20 @@ class Served:
 Serve = Callable[..., Served]
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts a server with these options, and ends it after the test, when its log may hold no traceback."""
-    started: list[Served] = []
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Starts a server with these options, or finds the one that was started with them for a test before.
+
+    In the end no log may hold a traceback, or a token.
+    """
+    started: dict[Any, Served] = {}
+    folder = tmp_path_factory.mktemp("served")
 
     def start(*options: str | Path, address: str = "127.0.0.1:0", token: str | None = None) -> Served:
-        log = tmp_path / f"server-{len(started)}.log"
+        key = (options, address, token)
+        if key in started and started[key].process.poll() is None:
+            return started[key]
+        log = folder / f"{len(started)}.log"
         more = {"HALFOPEN_TOKEN": token} if token else {}
         with log.open("wb") as stream:
             process = subprocess.Popen(
@@ -95,20 +104,29 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
                 stdout=subprocess.DEVNULL,
                 stderr=stream,
                 env=environment(**more),
-                cwd=tmp_path,
+                cwd=folder,
             )
         while (found := SERVING.search(log.read_text())) is None:
             assert process.poll() is None, log.read_text()
-        served = Served(process, found[1], log, token)
-        started.append(served)
-        return served
+            time.sleep(0.02)
+        started[key] = Served(process, found[1], log, token)
+        return started[key]
 
     yield start
-    for served in started:
+    for served in started.values():
         if served.process.poll() is None:
             served.stop()
         assert "Traceback" not in served.log.read_text()
         assert served.token is None or served.token not in served.log.read_text()
+
+
+async def wait_for(path: Path) -> None:
+    await wait_until(path.exists)
+
+
+async def wait_until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110 - what is waited for happens in another process
+        await anyio.sleep(0.02)
 
 
 def call(tool: str, arguments: dict[str, Any], number: int | str = 1, **meta: Any) -> dict[str, Any]:
@@ -125,6 +143,3 @@ def headers(tool: str | None = None, method: str = "tools/call") -> dict[str, st
         "Mcp-Method": method,
         **named,
     }
-
-
-Connect = Callable[..., AbstractAsyncContextManager[Client]]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import httpx2
 import pytest
 
-from tests.http.conftest import TOKEN, Serve, call, headers
+from tests.http.conftest import TOKEN, Serve, call, headers, wait_for
 
 pytestmark = pytest.mark.anyio
 
@@ -21,11 +21,6 @@ SAGA = {
         {"name": "charge", "service": "payment", "action": "Charge", "can_be_refused": True},
     ],
 }
-
-
-async def wait_for(path: Path) -> None:
-    while not path.exists():
-        await anyio.sleep(0.02)
 
 
 async def test_a_design_its_files_and_the_rest_over_http(serve: Serve, era: str) -> None:
@@ -156,12 +151,11 @@ async def test_light_calls_are_answered_while_heavy_ones_run(serve: Serve, era: 
 
 async def test_a_client_that_hangs_up_ends_its_run(serve: Serve, tmp_path: Path) -> None:
     served = serve()
-    for number, style in enumerate(({}, headers("design_toy"))):
-        begun, until = tmp_path / f"begun-{number}", tmp_path / f"until-{number}"
-        arguments = {"toy": "car", "begun": str(begun), "until": str(until)}
+    for era, style in (("legacy", {"Accept": "application/json"}), ("modern", headers("design_toy"))):
+        begun, until = tmp_path / f"begun-{era}", tmp_path / f"until-{era}"
+        body = call("design_toy", {"toy": "car", "begun": str(begun), "until": str(until)})
         async with served.http() as http, anyio.create_task_group() as group:
-            accept = {"Accept": "application/json, text/event-stream", **style}
-            group.start_soon(lambda: http.post("/mcp", json=call("design_toy", arguments), headers=accept))
+            group.start_soon(partial(http.post, "/mcp", json=body, headers=style))
             await wait_for(begun)
             group.cancel_scope.cancel()
         await wait_for(Path(f"{until}.cancelled"))
