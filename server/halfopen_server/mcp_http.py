@@ -121,6 +121,8 @@ def http_app(server: HalfopenServer, settings: HttpSettings, bound: Address | No
         middleware=[pages] if settings.origins else [],
         lifespan=_lifespan_of(inner),
     )
+    # A redirect would lead to whatever host the caller named.
+    app.router.redirect_slashes = False
     return HttpApp(app, calls)
 
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from halfopen.progress import Progress
 from halfopen.registry import Capability, Options
 from halfopen.run import run
-from halfopen.source import BadInput, Problem, Source, read_source, validate
+from halfopen.source import BadInput, Problem, Source, from_data, read_source, validate
 from halfopen.vocabulary import Report
 from halfopen.writing import write
 from halfopen_server.mcp_answers import Answer, Reports, answer, identify, refusal
@@ -65,14 +65,14 @@ class Request:
         """The spec.
 
         Raises:
-            BadInput: its file can't be read or lies outside the roots.
+            BadInput: its file can't be read or lies outside the roots, or the keys hold more than a file may.
         """
         if self.spec_file is None:
-            return Source(data=dict(self.inline))
+            return from_data(dict(self.inline))
         path = roots.inside(self.spec_file, "spec_file")
         # Evidence names the file as the caller did: the same answer wherever the project lies.
         try:
-            return replace(read_source(path), file=self.spec_file)
+            return replace(read_source(path, regular=True), file=self.spec_file)
         except BadInput as error:
             raise BadInput(replace(problem, file=self.spec_file) for problem in error.problems) from None
 
