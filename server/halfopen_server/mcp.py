@@ -15,9 +15,13 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
 from mcp.server.request_state import RequestStateSecurity
+from mcp.shared.exceptions import MCPError
 from mcp_types import (
+    INVALID_PARAMS,
     Completion,
     CompletionArgument,
+    GetPromptResult,
+    InputRequiredResult,
     PromptReference,
     Resource,
     ResourceTemplate,
@@ -75,6 +79,21 @@ class HalfopenServer(MCPServer[Any]):
         for command in (*commands(), agent()):
             self.add_prompt(_prompt(command))
         self.completion()(_complete)  # type: ignore[no-untyped-call]  # the library gives it no types
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """A command's text with the user's words in it.
+
+        Raises:
+            MCPError: no prompt bears the name, or the arguments aren't its own.
+        """
+        legal = ", ".join(prompt.name for prompt in await self.list_prompts())
+        try:
+            return await super().get_prompt(name, arguments, context)
+        except ValueError as error:
+            # The library takes a caller's slip for a fault of the server's, and logs a traceback.
+            raise MCPError(INVALID_PARAMS, f"{error}. Legal: {legal}, each with `request`, a text.") from None
 
     async def list_resources(self) -> list[Resource]:
         """Every report that is kept, and every artifact of it; then what people mention by address."""

@@ -105,7 +105,7 @@ def capability_tool(capability: Capability, reports: Reports, reach: Reach, runs
         offered: Annotated[ListRootsResult | None, Resolve(_offered_roots)],
     ) -> CallToolResult:
         try:
-            request = _request(capability, _parsed(arguments, schema))
+            request = _request(capability, _parsed(_text_alone(arguments), schema))
             roots = reach.roots(None if offered is None else [str(root.uri) for root in offered.roots])
             return await _reply(request, roots, context, reports, runs)
         except BadInput as error:
@@ -135,6 +135,18 @@ async def _offered_roots(context: Context[Any, Any], arguments: dict[str, Any]) 
     names_a_path = any(arguments.get(name) is not None for name in ("spec_file", "write_to"))
     declared = context.client_capabilities
     return ListRoots() if names_a_path and declared is not None and declared.roots is not None else None
+
+
+def _text_alone(arguments: dict[str, Any]) -> dict[str, Any]:
+    # JSON can spell half of a character, which no text holds and nothing can write out again.
+    try:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start].encode("ascii", "backslashreplace").decode()
+        raise BadInput([Problem(f"hold half of a character ({half}), which is no text.", "arguments")]) from None
+    except RecursionError:
+        raise BadInput([Problem("are nested too deep.", "arguments")]) from None
+    return arguments
 
 
 def _parsed(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -158,6 +158,9 @@ def _bodies(paths: list[str]) -> st.SearchStrategy[bytes]:
         {"name": st.sampled_from(_NAMES), "arguments": _arguments(paths)}, optional={"_meta": st.just(META) | _VALUES}
     )
     read = st.fixed_dictionaries({"uri": st.sampled_from(_URIS) | _VALUES}, optional={"_meta": st.just(META)})
+    prompt = st.fixed_dictionaries(
+        {"name": st.sampled_from(_NAMES)}, optional={"arguments": st.just({"request": "\0x"}) | _VALUES}
+    )
     other = st.fixed_dictionaries(
         {},
         optional={
@@ -182,6 +185,7 @@ def _bodies(paths: list[str]) -> st.SearchStrategy[bytes]:
         message(st.just("tools/call"), call),
         message(st.just("tools/call"), call),
         message(st.just("resources/read"), read),
+        message(st.just("prompts/get"), prompt),
         message(st.sampled_from(_METHODS), other | _VALUES),
         _VALUES,
     )
