@@ -126,7 +126,7 @@ def read_source(path: Path, name: str | None = None, *, regular: bool = False) -
     """
     file = name or str(path)
     try:
-        with open(path, "rb", opener=_open_regular if regular else None) as stream:  # noqa: PTH123 - Path takes no opener
+        with open(path, "rb", opener=_open_regular if regular else None) as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         near = _neighbour(path)

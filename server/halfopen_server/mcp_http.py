@@ -197,11 +197,18 @@ class _Plain(logging.Formatter):
         return visible(super().format(record))
 
 
-def serve_http(where: Resolved, settings: HttpSettings) -> None:
+def serve_http(
+    where: Resolved, settings: HttpSettings, build: Callable[[HttpSettings], HalfopenServer] | None = None
+) -> None:
     """Serve there until SIGTERM or SIGINT; what there is to log goes to stderr.
 
     On the signal it is no longer ready, takes no more calls and gives those that run their time. A second signal
     ends it at once.
+
+    Args:
+        where: The address.
+        settings: How it is to be reached.
+        build: Makes what answers; left out: `http_server`.
 
     Raises:
         BadInput: the address can't be had, or others could reach it and no token is asked for.
@@ -212,7 +219,7 @@ def serve_http(where: Resolved, settings: HttpSettings) -> None:
     handler.setFormatter(_Plain("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     with where.listen() as listener:
-        http = http_app(http_server(settings), settings, listener.address)
+        http = http_app((build or http_server)(settings), settings, listener.address)
         anyio.run(_serve, http, listener, settings)
 
 

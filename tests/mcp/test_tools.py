@@ -256,7 +256,7 @@ input: colour: "rde" is not a legal value. Did you mean red? Legal: red, blue.\
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"toy": "\ud800"}, {"toy": "car", "colour": "\ud800"}, {"spec_file": "\ud800"}, {"parts": [{"\ud800": 1}]}],
+    [{"toy": "\ud800"}, {"toy": "car", "colour": "\ud800"}, {"spec_file": "\ud800"}, {"parts": [{"name": "\ud800"}]}],
 )
 async def test_half_a_character_is_refused(bench: Bench, arguments: dict[str, Any]) -> None:
     # Only the era of 2026-07-28 lets one through.
