@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Seconds in which a request has to be here whole: a slow sender holds a place that another could have.
 BODY_SECONDS = 30
+# A call that only listens for changes has no end of its own.
+_LISTENING = (b"mcp-method", b"subscriptions/listen")
 # Seconds after which one who found no place is told to come back.
 _COME_BACK = 1
 
@@ -28,6 +30,7 @@ class Calls:
         self._app = app
         self._most = most
         self._running: set[anyio.CancelScope] = set()
+        self._listening: set[anyio.CancelScope] = set()
         self._closing = False
         self._last_one_ended: anyio.Event | None = None
 
@@ -40,12 +43,14 @@ class Calls:
         return self._closing
 
     async def close(self, seconds: float) -> int:
-        """Take no more calls and wait for those that run; after so many seconds, end them.
+        """Take no more calls, end those that only listen, and wait for the others; after so many seconds, end those.
 
         Returns:
             How many had to be ended.
         """
         self._closing = True
+        for call in self._listening:
+            call.cancel()
         if self._running:
             self._last_one_ended = anyio.Event()
             with anyio.move_on_after(seconds):
@@ -70,10 +75,13 @@ class Calls:
     async def _counted(self, exchange: _Exchange, scope: Scope) -> None:
         with anyio.CancelScope() as call:
             self._running.add(call)
+            if _LISTENING in scope["headers"]:
+                self._listening.add(call)
             try:
                 await exchange.serve(self._app, scope)
             finally:
                 self._running.discard(call)
+                self._listening.discard(call)
                 if not self._running and self._last_one_ended is not None:
                     self._last_one_ended.set()
         if call.cancelled_caught:

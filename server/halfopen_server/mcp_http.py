@@ -19,7 +19,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import anyio
-import anyio.to_thread
 import uvicorn
 from mcp.server.request_state import RequestStateSecurity
 from mcp.server.transport_security import TransportSecuritySettings

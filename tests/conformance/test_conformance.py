@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from tests.oracles import require
 pytestmark = [pytest.mark.oracle, pytest.mark.slow]
 
 SUITE = ROOT / ".cache/conformance/node_modules/@modelcontextprotocol/conformance/dist/index.js"
+INSPECTOR = SUITE.parents[2] / "inspector/clients/launcher/build/index.js"
 PAGE = ROOT / "server/halfopen_server/CONFORMANCE.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 REVISIONS = ("2025-11-25", "2026-07-28")
@@ -138,4 +140,32 @@ def test_the_page_tells_what_was_measured(measured: dict[tuple[str, str], Scores
     assert rest.partition(END)[0].strip() == told(measured)
     for name, why in NOT_OFFERED.items():
         assert f"`{name}`" in after
-        assert why in after
+        assert why in " ".join(after.split())
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+def test_the_inspector_finds_nothing_wrong_with_our_schemas(era: str, tmp_path: Path) -> None:
+    there = INSPECTOR.is_file() and _node() is not None
+    require("the inspector", available=there, how_to_get="tests/conformance/install.sh")
+    done = subprocess.run(
+        [
+            str(_node()),
+            str(INSPECTOR),
+            "--cli",
+            OURS[0],
+            "mcp",
+            "--method",
+            "tools/list",
+            "--strict",
+            "--protocol-era",
+            era,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={"PATH": f"{Path(str(_node())).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)},
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "design_saga" in {tool["name"] for tool in json.loads(done.stdout)["tools"]}

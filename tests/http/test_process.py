@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -14,8 +16,9 @@ import pytest
 
 from halfopen.source import BadInput
 from halfopen_server.http_address import Address, parse_address, resolve
+from halfopen_server.http_calls import Calls
 from tests.cli.conftest import environment
-from tests.http.conftest import TOKEN, WITH_TOY, Serve, Served, call, headers, wait_for, wait_until
+from tests.http.conftest import META, TOKEN, WITH_TOY, Serve, Served, call, headers, wait_for, wait_until
 
 pytestmark = pytest.mark.anyio
 
@@ -228,3 +231,36 @@ async def test_a_second_signal_ends_it_at_once(serve: Serve, tmp_path: Path) -> 
         served.process.send_signal(signal.SIGTERM)
     assert served.process.wait(timeout=60) == 128 + signal.SIGTERM
     assert served.lines[-1] == "halfopen: ended by a second signal"
+
+
+async def test_one_who_only_listens_does_not_hold_up_the_end(serve: Serve) -> None:
+    served = serve("--grace", "502")
+    body = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": {"_meta": META, "notifications": {}}}
+    async with (
+        served.http() as http,
+        http.stream("POST", "/mcp", json=body, headers=headers(method="subscriptions/listen")) as stream,
+    ):
+        assert stream.status_code == 200
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        served.process.send_signal(signal.SIGTERM)
+        assert await anyio.to_thread.run_sync(partial(served.process.wait, timeout=60)) == 0
+
+
+async def test_a_request_that_does_not_come_in_gives_its_place_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("halfopen_server.http_calls.BODY_SECONDS", 0)
+    sent: list[Any] = []
+
+    async def reads_it_all(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001
+        while (await receive()).get("more_body"):
+            pass
+
+    async def never_more() -> Any:
+        await anyio.sleep_forever()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    calls = Calls(reads_it_all, 1)
+    await calls({"type": "http", "method": "POST", "headers": []}, never_more, send)
+    assert sent[0]["status"] == 408
+    assert len(calls) == 0
