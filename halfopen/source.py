@@ -7,8 +7,11 @@ can cost anything: by size, by depth, and by what its aliases expand to.
 from __future__ import annotations
 
 import difflib
+import errno
 import json
+import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -111,19 +114,20 @@ class Source:
         return Problem(message, spell(location), self.file, self.line(location), value, tuple(legal))
 
 
-def read_source(path: Path, name: str | None = None) -> Source:
+def read_source(path: Path, name: str | None = None, *, regular: bool = False) -> Source:
     """The file as a `Source`.
 
     Args:
         path: The file to read.
         name: What evidence and messages call it; left out: its path.
+        regular: Refuse a pipe, a device or a socket, which somebody else may have put there to keep a server waiting.
 
     Raises:
         BadInput: it can't be read, is too large, is no YAML, or isn't a mapping at the top.
     """
     file = name or str(path)
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb", opener=_open_regular if regular else None) as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         near = _neighbour(path)
@@ -132,6 +136,16 @@ def read_source(path: Path, name: str | None = None) -> Source:
         reason = getattr(error, "strerror", None) or str(error)
         raise BadInput([Problem(f"can't be read: {reason}.", file=file)]) from None
     return parse_bytes(raw, file=file)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    # Without waiting, as opening a pipe does until somebody writes; and looked at once open, when nobody can swap it.
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "It is no ordinary file", path)
 
 
 def parse_bytes(raw: bytes, file: str | None = None) -> Source:

@@ -15,7 +15,10 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
+from mcp.server.request_state import RequestStateSecurity
+from mcp.shared.exceptions import MCPError
 from mcp_types import (
+    INVALID_PARAMS,
     Completion,
     CompletionArgument,
     GetPromptResult,
@@ -35,8 +38,10 @@ from halfopen_server.commands import Command, agent, commands
 from halfopen_server.databases import NotKept
 from halfopen_server.mcp_check_file import check_file_tool
 from halfopen_server.mcp_explain import explain_tool
+from halfopen_server.mcp_relay import Runs
 from halfopen_server.mcp_tools import capability_tool
 from halfopen_server.reports import SCHEME, Reports, open_reports
+from halfopen_server.roots import Reach
 
 logger = logging.getLogger(__name__)
 # Each report that is listed costs the client's context; any other can still be read by its address.
@@ -53,10 +58,29 @@ INSTRUCTIONS = (
 
 
 class HalfopenServer(MCPServer[Any]):
-    """The server, whose resources are the reports of its own tools."""
+    """The server, whose resources are the reports of its own tools.
 
-    def __init__(self, offered: Iterable[Capability], reports: Reports) -> None:
+    Args:
+        offered: The capabilities, one tool for each.
+        reports: Where its tools' reports are kept.
+        reach: Which folders it may touch for its clients.
+        sealing: How what a client carries from one request to the next is sealed; left out: with a key of this
+            process alone.
+        lists_reports: Whether a client may be told of the reports of others. Who knows the address of one can read it.
+    """
+
+    def __init__(
+        self,
+        offered: Iterable[Capability],
+        reports: Reports,
+        reach: Reach,
+        sealing: RequestStateSecurity | None = None,
+        *,
+        lists_reports: bool = True,
+    ) -> None:
         self.reports = reports
+        self.runs = Runs()
+        self._lists_reports = lists_reports
         self._prompted = False
         offered = tuple(offered)
         super().__init__(
@@ -65,12 +89,13 @@ class HalfopenServer(MCPServer[Any]):
             version=__version__,
             instructions=INSTRUCTIONS,
             tools=[
-                *(capability_tool(capability, self.reports) for capability in offered),
+                *(capability_tool(capability, self.reports, reach, self.runs) for capability in offered),
                 mcp_knowledge.search_tool(),
                 explain_tool(),
-                check_file_tool(offered),
+                check_file_tool(offered, reach, self.runs),
             ],
             log_level="WARNING",
+            request_state_security=sealing,
         )
         self.completion()(_complete)  # type: ignore[no-untyped-call]  # the library gives it no types
 
@@ -82,9 +107,17 @@ class HalfopenServer(MCPServer[Any]):
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        """One of them, with the user's words in it."""
-        self._add_prompts()
-        return await super().get_prompt(name, arguments, context)
+        """A command's text with the user's words in it.
+
+        Raises:
+            MCPError: no prompt bears the name, or the arguments aren't its own.
+        """
+        legal = ", ".join(prompt.name for prompt in await self.list_prompts())
+        try:
+            return await super().get_prompt(name, arguments, context)
+        except ValueError as error:
+            # The library takes a caller's slip for a fault of the server's, and logs a traceback.
+            raise MCPError(INVALID_PARAMS, f"{error}. Legal: {legal}, each with `request`, a text.") from None
 
     def _add_prompts(self) -> None:
         # On first use: to read their front matter takes a YAML library.
@@ -95,8 +128,9 @@ class HalfopenServer(MCPServer[Any]):
 
     async def list_resources(self) -> list[Resource]:
         """The latest reports, whose artifacts a template addresses; then what people mention by address."""
+        most = LISTED_REPORTS if self._lists_reports else 0
         try:
-            latest = await anyio.to_thread.run_sync(self.reports.latest, LISTED_REPORTS)
+            latest = await anyio.to_thread.run_sync(self.reports.latest, most) if most else ()
         except NotKept as error:
             logger.warning("No reports are listed: %s", error)
             latest = ()
@@ -160,14 +194,30 @@ def _prompt(command: Command) -> Prompt:
     return Prompt(name=command.name, description=command.description, arguments=[argument], fn=render)
 
 
-def build_server(offered: Iterable[Capability] | None = None, reports: Reports | None = None) -> HalfopenServer:
+def build_server(
+    offered: Iterable[Capability] | None = None,
+    reports: Reports | None = None,
+    *,
+    reach: Reach | None = None,
+    sealing: RequestStateSecurity | None = None,
+    lists_reports: bool = True,
+) -> HalfopenServer:
     """The server with one tool per capability.
 
     Args:
         offered: The capabilities; left out: all that are registered.
         reports: Where reports are kept; left out: in memory.
+        reach: Which folders it may touch; left out: those that the client offers.
+        sealing: As `HalfopenServer` takes it.
+        lists_reports: As `HalfopenServer` takes it.
     """
-    return HalfopenServer(capabilities() if offered is None else offered, reports or Reports())
+    return HalfopenServer(
+        capabilities() if offered is None else offered,
+        reports or Reports(),
+        reach or Reach(),
+        sealing,
+        lists_reports=lists_reports,
+    )
 
 
 def serve_stdio(where: str | None = None) -> None:

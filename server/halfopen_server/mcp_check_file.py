@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +21,9 @@ from halfopen.registry import Capability
 from halfopen.source import BadInput
 from halfopen.vocabulary import Report, ReportOutcome
 from halfopen_server.mcp_answers import refusal
-from halfopen_server.mcp_relay import in_thread
-from halfopen_server.mcp_tools import offered_roots, roots_of
-from halfopen_server.roots import Roots
+from halfopen_server.mcp_relay import Runs, in_thread
+from halfopen_server.mcp_tools import offered_roots, uris_of
+from halfopen_server.roots import Reach, Roots
 from halfopen_server.text import what_broke
 
 NAME = "check_file"
@@ -35,21 +36,28 @@ LONGEST_LINE = 700
 BLOCKS = "HALFOPEN_HOOKS_BLOCK"
 
 
-def check_file_tool(offered: Iterable[Capability]) -> Tool:
-    """The tool, for the files of these capabilities and those that the registry names besides."""
+def check_file_tool(offered: Iterable[Capability], reach: Reach, runs: Runs) -> Tool:
+    """The tool, for the files of these capabilities and those that the registry names besides.
+
+    Args:
+        offered: The capabilities.
+        reach: Which folders it may read in.
+        runs: Where its checks take place.
+    """
     checks = FileChecks(offered)
     kinds = ", ".join(f"*{suffix}" for suffix in checks.by_suffix)
 
     async def call(
         path: Annotated[str, Field(description="The file, in the project.")],
         context: Context[Any, Any],
-        roots: Annotated[ListRootsResult | None, Resolve(offered_roots)],
+        client: Annotated[ListRootsResult | None, Resolve(offered_roots)],
         event: Annotated[str, Field(description="For hooks: the event that asks; the answer is a hook's output.")] = "",
     ) -> CallToolResult:
+        check = _Check(checks, reach.roots(uris_of(client)), context, runs)
         if event:
-            return _said(await _for_hook(checks, path, event, roots_of(roots), context))
+            return _said(await check.for_hook(path, event))
         try:
-            report, name = await _checked(checks, path, roots_of(roots), context)
+            report, name = await check.of(path)
         except BadInput as error:
             return refusal(error)
         return _said(_told(checks, report, name))
@@ -71,20 +79,45 @@ def _said(text: str) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=text)] if text else [])
 
 
-async def _checked(checks: FileChecks, path: str, roots: Roots, context: Context[Any, Any]) -> tuple[Report, str]:
-    """The report on the file, and the name that it goes by.
+@dataclass(frozen=True)
+class _Check:
+    """The checks, for one call."""
 
-    Raises:
-        BadInput: it lies outside the roots, can't be read, or is not what its name says.
-    """
-    real = roots.inside(path, "path")
-    root = next(folder for folder in roots.folders if real.is_relative_to(folder))
-    name = real.relative_to(root).as_posix()
+    checks: FileChecks
+    roots: Roots
+    context: Context[Any, Any]
+    runs: Runs
 
-    def work(progress: Any) -> Report:
-        return checks.check_quickly(real, name=name, root=root, seconds=SEARCH, progress=progress)
+    async def of(self, path: str) -> tuple[Report, str]:
+        """The report on the file, and the name that it goes by.
 
-    return await in_thread(context, work), name
+        Raises:
+            BadInput: it lies outside the roots, can't be read, or is not what its name says.
+        """
+        real = self.roots.inside(path, "path")
+        root = next(folder for folder in self.roots.folders if real.is_relative_to(folder))
+        name = real.relative_to(root).as_posix()
+
+        def work(progress: Any) -> Report:
+            return self.checks.check_quickly(real, name=name, root=root, seconds=SEARCH, progress=progress)
+
+        return await in_thread(self.context, work, self.runs), name
+
+    async def for_hook(self, path: str, event: str) -> str:
+        """What a hook prints: nothing, unless the file is broken."""
+        try:
+            self.roots.inside(path, "path")
+            with anyio.move_on_after(PATIENCE):
+                try:
+                    report, name = await self.of(path)
+                except BadInput as error:
+                    return _output(str(error), event) if _is_there(path, self.roots) else ""
+                if report.outcome is ReportOutcome.FAIL:
+                    return _output(_told(self.checks, report, name), event)
+        except BadInput:
+            # A file that lies outside of the project is none of ours.
+            return ""
+        return ""
 
 
 def _told(checks: FileChecks, report: Report, name: str) -> str:
@@ -96,23 +129,6 @@ def _told(checks: FileChecks, report: Report, name: str) -> str:
     if broken and found is not None and found.tool is not None:
         lines.append(f"`{found.tool}` with this `spec_file` tells more: the runs that show it, and what it needs.")
     return "\n".join([f"{report.outcome.value.upper()} {name}: {report.summary}", *lines])
-
-
-async def _for_hook(checks: FileChecks, path: str, event: str, roots: Roots, context: Context[Any, Any]) -> str:
-    """What a hook prints: nothing, unless the file is broken."""
-    try:
-        roots.inside(path, "path")
-        with anyio.move_on_after(PATIENCE):
-            try:
-                report, name = await _checked(checks, path, roots, context)
-            except BadInput as error:
-                return _output(str(error), event) if _is_there(path, roots) else ""
-            if report.outcome is ReportOutcome.FAIL:
-                return _output(_told(checks, report, name), event)
-    except BadInput:
-        # A file that lies outside of the project is none of ours.
-        return ""
-    return ""
 
 
 def _is_there(path: str, roots: Roots) -> bool:

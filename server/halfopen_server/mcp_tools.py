@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -21,17 +20,17 @@ from halfopen import __version__
 from halfopen.progress import Progress
 from halfopen.registry import Capability, Options
 from halfopen.run import run
-from halfopen.source import BadInput, Problem, Source, read_source, validate
+from halfopen.source import BadInput, Problem, Source, from_data, read_source, validate
 from halfopen.vocabulary import Report
 from halfopen.writing import write
 from halfopen_server.databases import NotKept
 from halfopen_server.mcp_answers import Answer, answer, refusal
 from halfopen_server.mcp_budget import compact, shortened
 from halfopen_server.mcp_missing import Outcome, answered, asking, unanswered
-from halfopen_server.mcp_relay import in_thread
+from halfopen_server.mcp_relay import Runs, in_thread
 from halfopen_server.mcp_schema import brief, flat
 from halfopen_server.reports import Reports, identify
-from halfopen_server.roots import Roots
+from halfopen_server.roots import Reach, Roots
 
 logger = logging.getLogger(__name__)
 
@@ -73,14 +72,14 @@ class Request:
         """The spec.
 
         Raises:
-            BadInput: its file can't be read or lies outside the roots.
+            BadInput: its file can't be read or lies outside the roots, or the keys hold more than a file may.
         """
         if self.spec_file is None:
-            return Source(data=dict(self.inline))
+            return from_data(dict(self.inline))
         path = roots.inside(self.spec_file, "spec_file")
         # Evidence names the file as the caller did: the same answer wherever the project lies.
         try:
-            return replace(read_source(path), file=self.spec_file)
+            return replace(read_source(path, regular=True), file=self.spec_file)
         except BadInput as error:
             raise BadInput(replace(problem, file=self.spec_file) for problem in error.problems) from None
 
@@ -96,29 +95,41 @@ class _Whole(ArgModelBase):
         return {"arguments": data}
 
 
-def capability_tool(capability: Capability, reports: Reports) -> Tool:
+def capability_tool(capability: Capability, reports: Reports, reach: Reach, runs: Runs) -> Tool:
     """The tool of that capability.
 
     Args:
         capability: Any; nothing here knows one from the other.
         reports: Where its reports are kept to be read as resources.
+        reach: Which folders it may touch.
+        runs: Where its runs take place.
     """
     schema = flat(capability.spec, capability.options, Place)
 
     async def call(
         arguments: dict[str, Any],
         context: Context[Any, Any],
-        offered: Annotated[ListRootsResult | None, Resolve(offered_roots)],
+        offered: ListRootsResult | None,
         asked: Outcome,
     ) -> CallToolResult:
         try:
-            request = _request(capability, _parsed(answered(arguments, asked), schema))
-            return await _reply(request, roots_of(offered), context, reports)
+            request = _request(capability, _parsed(_text_alone(answered(arguments, asked)), schema))
+            return await _reply(request, reach.roots(uris_of(offered)), context, reports, runs)
         except BadInput as error:
             return refusal(error, unanswered(asked))
 
-    # Written as the others are, the name of what asks would be looked for among the module's.
-    call.__annotations__["asked"] = Annotated[Outcome, Resolve(asking(capability, Place, "spec_file"))]
+    async def roots_if_named(
+        context: Context[Any, Any], arguments: dict[str, Any], asked: Outcome
+    ) -> ListRootsResult | ListRoots | None:
+        # Asking costs the client a second request, so only a call that names a path pays for it.
+        given = answered(arguments, asked)
+        names_a_path = any(given.get(name) is not None for name in ("spec_file", "write_to"))
+        return await offered_roots(context) if names_a_path else None
+
+    # Written in the signatures, the names of what resolves them would be looked for among the module's.
+    ask = Annotated[Outcome, Resolve(asking(capability, Place, "spec_file"))]
+    roots_if_named.__annotations__["asked"] = call.__annotations__["asked"] = ask
+    call.__annotations__["offered"] = Annotated[ListRootsResult | None, Resolve(roots_if_named)]
     tool = Tool.from_function(
         call,
         name=capability.tool,
@@ -144,11 +155,21 @@ async def offered_roots(context: Context[Any, Any]) -> ListRootsResult | ListRoo
     return ListRoots() if declared is not None and declared.roots is not None else None
 
 
-def roots_of(offered: ListRootsResult | None) -> Roots:
-    """The folders that a tool may use."""
-    if offered is None:
-        return Roots.of_project(os.environ)
-    return Roots.offered(str(root.uri) for root in offered.roots)
+def uris_of(offered: ListRootsResult | None) -> list[str] | None:
+    """The addresses of what the client offers; None if it offers no roots at all."""
+    return None if offered is None else [str(root.uri) for root in offered.roots]
+
+
+def _text_alone(arguments: dict[str, Any]) -> dict[str, Any]:
+    # JSON can spell half of a character, which no text holds and nothing can write out again.
+    try:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start].encode("ascii", "backslashreplace").decode()
+        raise BadInput([Problem(f"hold half of a character ({half}), which is no text.", "arguments")]) from None
+    except RecursionError:
+        raise BadInput([Problem("are nested too deep.", "arguments")]) from None
+    return arguments
 
 
 def _parsed(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,7 +222,9 @@ def _needed(capability: Capability) -> tuple[Problem, ...]:
     return ()
 
 
-async def _reply(request: Request, roots: Roots, context: Context[Any, Any], reports: Reports) -> CallToolResult:
+async def _reply(
+    request: Request, roots: Roots, context: Context[Any, Any], reports: Reports, runs: Runs
+) -> CallToolResult:
     folder = roots.inside(request.write_to, "write_to") if request.write_to is not None else None
 
     def work(progress: Progress) -> tuple[str, Report]:
@@ -216,7 +239,7 @@ async def _reply(request: Request, roots: Roots, context: Context[Any, Any], rep
         )
         return identity, run(request.capability, source, request.options, progress)
 
-    identity, report = await in_thread(context, work)
+    identity, report = await in_thread(context, work, runs)
     kept = await anyio.to_thread.run_sync(_kept, reports, identity, report)
     result = None
     if folder is not None:

@@ -10,6 +10,8 @@ import jsonschema
 import pytest
 from inline_snapshot import snapshot
 from mcp import Client
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS
 
 from halfopen.explain import codes, explain
 from halfopen.registry import capabilities
@@ -237,6 +239,25 @@ async def test_bad_input_is_told_in_the_words_of_the_spec(connect: Connect) -> N
 input: parts[0].wieght: unknown key "wieght". Did you mean weight? Legal: name, weight.
 input: colour: "rde" is not a legal value. Did you mean red? Legal: red, blue.\
 """)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"toy": "\ud800"}, {"toy": "car", "colour": "\ud800"}, {"spec_file": "\ud800"}, {"parts": [{"name": "\ud800"}]}],
+)
+async def test_half_a_character_is_refused(bench: Bench, arguments: dict[str, Any]) -> None:
+    # Only the era of 2026-07-28 lets one through.
+    async with Client(build_server([bench.capability()])) as client:
+        result = await client.call_tool("design_toy", arguments)
+    assert result.is_error
+    assert said(result) == "input: arguments: hold half of a character (\\ud800), which is no text."
+
+
+async def test_an_unknown_prompt_is_an_error_that_names_the_known_ones(era: str) -> None:
+    async with Client(build_server(), mode=era) as client:
+        with pytest.raises(MCPError, match=r"Unknown prompt: sago\. Legal: .*saga") as caught:
+            await client.get_prompt("sago")
+    assert caught.value.code == INVALID_PARAMS
 
 
 @pytest.mark.parametrize(

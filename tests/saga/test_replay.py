@@ -90,7 +90,7 @@ def test_what_happens_late_in_a_run_is_replayed_too() -> None:
 
 
 def test_the_clock_does_not_decide_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only explorations may end by it, of one run and of both: each looks when it begins and once more, nothing else."""
+    """Only explorations may end by it, of one run and of both: each looks twice, nothing else does."""
     design = two_that_meet(10)
     quick = verify(design, SagaOptions(), Silent())
     looks = itertools.count()
