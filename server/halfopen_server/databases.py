@@ -12,7 +12,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -97,6 +97,7 @@ class SqliteFile(Database):
         self.place = str(path)
         self._path = path
         self._preparing = threading.Lock()
+        self._writing = threading.Lock()
         self._instead: Memory | None = None
 
     def there(self) -> bool:
@@ -128,7 +129,8 @@ class SqliteFile(Database):
             raise NotKept(f"{self._path}: {error}") from None
 
     def _transact(self, work: Callable[[Execute], T], *, writes: bool) -> T:
-        with closing(self._connect()) as connection:
+        # The file's own waiting knows no queue: with a thousand calls at once one could be passed over for too long.
+        with self._writing if writes else nullcontext(), closing(self._connect()) as connection:
             return _in_sqlite(connection, work, writes=writes)
 
     def _connect(self) -> sqlite3.Connection:

@@ -32,7 +32,7 @@ async def test_a_design_its_files_and_the_rest_over_http(serve: Serve, era: str)
         assert not result.is_error, result.content
         report = result.structured_content
         assert report["verdicts"]
-        read = await client.read_resource(report["artifacts"][0]["uri"])
+        read = await client.read_resource(f"{report['report']}/{report['artifacts'][0]['path']}")
         assert len(read.contents[0].text.encode()) == report["artifacts"][0]["size"]
         assert (await client.get_prompt("saga", {"request": "order"})).messages
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,16 @@ def test_designs_are_for_their_owner_alone(path: Path) -> None:
         for each in path.parent.iterdir():
             assert stat.S_IMODE(each.stat().st_mode) == 0o600, each
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_threads_of_one_process_wait_for_their_turn_however_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file's own waiting is not fair: who is passed over for seconds would lose its report."""
+    monkeypatch.setattr(databases, "patience", lambda: 0.001)
+    reports = in_file(path)
+    names = [f"report-{number}" for number in range(200)]
+    with ThreadPoolExecutor(40) as threads:
+        list(threads.map(lambda name: reports.keep(name, report(name)), names))
+    assert sorted(reports.read(SCHEME + name)[1] for name in names) == ["application/json"] * len(names)
 
 
 def test_a_reader_does_not_wait_for_a_writer(path: Path) -> None:
