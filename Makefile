@@ -59,9 +59,10 @@ oracles: $(VENV)/.halfopen-oracles  ## the tests that need engines and outside t
 	@# A test server that loses a call is asked once more; what our own code gets wrong is not.
 	@REQUIRE_ORACLES=1 $(PYTEST) -m oracle --reruns 1 --only-rerun RPCError
 
-bench: $(VENV)/.halfopen-bench  ## how fast the checker is
+bench: $(VENV)/.halfopen-bench  ## how fast the checker is, and what the server costs beside a bare one
 	@$(BIN)/python -m pytest -q benchmarks --benchmark-columns=median,stddev,rounds --benchmark-timer=time.process_time
 	@if command -v spin >/dev/null; then $(BIN)/python benchmarks/spin_side_by_side.py; else echo "No spin here: not raced against it."; fi
+	@if test -d /proc/self/task; then $(BIN)/python benchmarks/server_beside_bare.py; else echo "No /proc here: the server is not measured."; fi
 
 clean:  ## take away what make made
 	rm -rf $(VENV) demo .cache

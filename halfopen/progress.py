@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 
@@ -24,3 +25,19 @@ class Silent:
     def cancelled(self) -> bool:
         """Never."""
         return False
+
+
+class Deadline:
+    """Tells another what it hears, and is cancelled as that is, or once the time is up."""
+
+    def __init__(self, inner: Progress, seconds: float) -> None:
+        self.inner = inner
+        self.until = time.monotonic() + seconds
+
+    def report(self, done: int, what: str) -> None:
+        """Pass it on."""
+        self.inner.report(done, what)
+
+    def cancelled(self) -> bool:
+        """True once the other is cancelled or the time is up."""
+        return self.inner.cancelled() or time.monotonic() > self.until

@@ -25,6 +25,12 @@ MODULES: Mapping[str, str] = {
     "grpc": "halfopen_generators.grpc",
 }
 
+# What checks files that are no capability's spec: the end of their names, and the module whose `check` does it.
+# A capability may take a kind of file over, by a module of its own here.
+FILE_CHECKERS: Mapping[str, str] = {
+    ".proto": "halfopen.checkers.protos",
+}
+
 
 class Options(BaseModel):
     """What a caller may set beside the spec. Each field becomes a CLI flag and a tool argument.
@@ -66,8 +72,12 @@ class Capability:
     check: Callable[[Any, Any, Progress], Judged]
     render: Callable[[Any, Judged, Any], tuple[Artifact, ...]]
     options: type[Options] = Options
+    # Keys of the spec whose value names a file or folder of the user's.
+    paths: tuple[str, ...] = ()
     # Suffixes by which `halfopen check` and the hooks know this capability's files.
     file_suffixes: tuple[str, ...] = field(default=())
+    # Options that leave time to confirm what was found, where a check has a few seconds in all; None: the defaults.
+    quick: Options | None = None
 
 
 @cache

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from halfopen.source import Source, validate
 from halfopen.vocabulary import Artifact, Finding, Report, judge
 
 if TYPE_CHECKING:
     from halfopen.progress import Progress
-    from halfopen.registry import Capability, Options
+    from halfopen.registry import Capability, Judged, Options
 
 
 def run(capability: Capability, source: Source, options: Options, progress: Progress) -> Report:
@@ -21,12 +21,29 @@ def run(capability: Capability, source: Source, options: Options, progress: Prog
     Raises:
         BadInput: the source isn't a spec of this capability.
     """
-    spec = validate(capability.spec, source)
-    design = capability.design(spec, source, options)
+    design = _design(capability, source, options)
     judged = capability.check(design, options, progress)
     artifacts = capability.render(design, judged, options)
+    return _report(capability, source, design, judged).with_artifacts(_distinct(artifacts, capability.name))
+
+
+def check(capability: Capability, source: Source, options: Options, progress: Progress) -> Report:
+    """What `run` answers, without the artifacts: for a face that only asks what is wrong.
+
+    Raises:
+        BadInput: the source isn't a spec of this capability.
+    """
+    design = _design(capability, source, options)
+    return _report(capability, source, design, capability.check(design, options, progress))
+
+
+def _design(capability: Capability, source: Source, options: Options) -> Any:
+    return capability.design(validate(capability.spec, source), source, options)
+
+
+def _report(capability: Capability, source: Source, design: Any, judged: Judged) -> Report:
     findings = tuple(_located(finding, source) for finding in judged.findings)
-    report = Report(
+    return Report(
         summary=judged.summary,
         outcome=judge(findings, judged.checks, judged.verdicts),
         decisions=capability.decisions(design),
@@ -35,7 +52,6 @@ def run(capability: Capability, source: Source, options: Options, progress: Prog
         checks=judged.checks,
         verdicts=judged.verdicts,
     )
-    return report.with_artifacts(_distinct(artifacts, capability.name))
 
 
 def _located(finding: Finding, source: Source) -> Finding:

@@ -7,8 +7,11 @@ can cost anything: by size, by depth, and by what its aliases expand to.
 from __future__ import annotations
 
 import difflib
+import errno
+import json
 import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -126,12 +129,13 @@ class Source:
         return Problem(message, spell(location), self.file, self.line(location), value, tuple(legal))
 
 
-def read_source(path: Path, name: str | None = None) -> Source:
+def read_source(path: Path, name: str | None = None, *, regular: bool = False) -> Source:
     """The file as a `Source`.
 
     Args:
         path: The file to read.
         name: What evidence and messages call it; left out: its path.
+        regular: Refuse a pipe, a device or a socket, which somebody else may have put there to keep a server waiting.
 
     Files that the data names may lie in the current folder, from which their names start, or in that of the file.
 
@@ -140,7 +144,7 @@ def read_source(path: Path, name: str | None = None) -> Source:
     """
     file = name or str(path)
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb", opener=open_regular if regular else None) as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         near = _neighbour(path)
@@ -150,6 +154,21 @@ def read_source(path: Path, name: str | None = None) -> Source:
         raise BadInput([Problem(f"can't be read: {reason}.", file=file)]) from None
     around = tuple(Path(os.path.realpath(folder)) for folder in (Path(), path.parent))
     return replace(parse_bytes(raw, file=file), folders=around)
+
+
+def open_regular(path: str, flags: int) -> int:
+    """An opener that refuses a pipe, a device or a socket, instead of waiting for it.
+
+    Raises:
+        OSError: it is one, or can't be opened.
+    """
+    # Without waiting, as opening a pipe does until somebody writes; and looked at once open, when nobody can swap it.
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "It is no ordinary file", path)
 
 
 def parse_bytes(raw: bytes, file: str | None = None) -> Source:
@@ -208,8 +227,12 @@ def _neighbour(path: Path) -> str | None:
         return None
 
 
-def from_data(data: Any) -> Source:
+def from_data(data: Any, folders: tuple[Path, ...] = ()) -> Source:
     """Data that came as arguments as a `Source`, under the same limits as a file.
+
+    Args:
+        data: The arguments.
+        folders: What files named in them may lie in.
 
     Raises:
         BadInput: it isn't a mapping, or is nested deeper or holds more values than a file may.
@@ -226,7 +249,7 @@ def from_data(data: Any) -> Source:
         if size > nodes.MAX_NODES:
             raise BadInput([Problem(f"holds more than {nodes.MAX_NODES} values.")])
         if not level:
-            return Source(data)
+            return Source(data, folders=folders)
     raise BadInput([Problem(f"is nested deeper than {nodes.MAX_DEPTH} levels.")])
 
 
@@ -265,7 +288,15 @@ def _wrong_keys(model: type[BaseModel], source: Source, found: Iterable[ErrorDet
         names = ", ".join(wording.shown(key) for key in keys)
         if keys:
             what = f"the key {names} is missing." if len(keys) == 1 else f"the keys {names} are missing."
-            yield source.problem(location, what)
+            yield source.problem(location, what + _example(model, location, keys))
+
+
+def _example(model: type[BaseModel], location: Location, keys: Iterable[str]) -> str:
+    """What the schema gives as an example of those keys, as it may be written; empty if it gives none."""
+    properties = _properties_at(model, location)
+    examples = {key: examples[0] for key in keys if (examples := properties.get(key, {}).get("examples"))}
+    shown = ", ".join(f"{key}: {json.dumps(example, ensure_ascii=False)}" for key, example in examples.items())
+    return f" For example: {shown}" if shown else ""
 
 
 def _wrong_values(source: Source, found: Iterable[ErrorDetails]) -> Iterable[Problem]:
@@ -303,13 +334,18 @@ def _known_part(data: Any, location: Location) -> Location:
 
 
 def _keys_at(model: type[BaseModel], location: Location) -> tuple[str, ...]:
-    """The keys that the model allows at that place, found in its JSON Schema."""
+    """The keys that the model allows at that place."""
+    return tuple(_properties_at(model, location))
+
+
+def _properties_at(model: type[BaseModel], location: Location) -> dict[str, Mapping[str, Any]]:
+    """What the model's JSON Schema says of each key at that place."""
     schema = model.model_json_schema()
     here = _alternatives(schema, schema)
     for part in location:
         below = (branch for node in here for branch in _below(node, part))
         here = [found for branch in below for found in _alternatives(branch, schema)]
-    return tuple(dict.fromkeys(key for node in here for key in node.get("properties", {})))
+    return {key: said for node in here for key, said in node.get("properties", {}).items()}
 
 
 def _below(node: Mapping[str, Any], part: str | int) -> Iterable[Any]:

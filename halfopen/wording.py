@@ -71,7 +71,7 @@ def reason(details: ErrorDetails) -> str:
     name, value, context = details["type"], details["input"], dict(details.get("ctx", {}))
     if told := _REASONS.get(name):
         if "pattern" in context:
-            context["pattern"] = _pattern(str(context["pattern"]))
+            context["pattern"] = pattern(str(context["pattern"]))
         return told.format(**context, shown=shown(value))
     if wanted := _KINDS.get(_NOT_OF_KIND.sub("", name)):
         return _not_a(wanted, value)
@@ -96,12 +96,12 @@ def _not_a(wanted: str, value: Any) -> str:
     return f"{shown(value)}{told}; it has to be {wanted}"
 
 
-def _pattern(pattern: str) -> str:
+def pattern(expression: str) -> str:
     """A pattern of character classes in words; any other as it stands."""
-    inner = pattern.removeprefix("^").removesuffix("$")
+    inner = expression.removeprefix("^").removesuffix("$")
     parts = list(_CLASSES.finditer(inner))
     if not parts or "".join(part[0] for part in parts) != inner:
-        return f"text like {pattern}"
+        return f"text like {expression}"
     words = []
     for part in parts:
         of = " ".join(_RANGE.findall(part[1]))

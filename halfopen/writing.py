@@ -117,8 +117,12 @@ def _real(path: Path) -> Path:
 
 
 def _manifest(root: Path) -> Mapping[str, str]:
+    file = root / MANIFEST
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        # Not one that we wrote: a link may lead anywhere, and a pipe or a device never ends.
+        return {}
     try:
-        files = json.loads((root / MANIFEST).read_bytes())["files"]
+        files = json.loads(file.read_bytes())["files"]
         return {str(path): str(digest) for path, digest in files.items()}
     except (FileNotFoundError, NotADirectoryError):
         return {}

@@ -232,6 +232,18 @@ class TestFiles:
                 read_source(path)
             assert str(caught.value) == f"{path}: {message}"
 
+    def test_where_somebody_else_chose_the_file_only_an_ordinary_one_is_read(self, tmp_path: Path) -> None:
+        # Nobody writes into the pipe: opened as a file is, it would keep us waiting for ever.
+        os.mkfifo(tmp_path / "pipe")
+        for path in (tmp_path / "pipe", Path("/dev/zero")):
+            with pytest.raises(BadInput) as caught:
+                read_source(path, regular=True)
+            assert str(caught.value) == f"{path}: can't be read: It is no ordinary file."
+        with pytest.raises(BadInput, match="Is a directory"):
+            read_source(tmp_path, regular=True)
+        (tmp_path / "toy.yaml").write_text("a: 1")
+        assert read_source(tmp_path / "toy.yaml", regular=True).data == {"a": 1}
+
     def test_it_bears_the_name_it_is_given(self, tmp_path: Path) -> None:
         (tmp_path / "toy.yaml").write_text("a: 1")
         assert read_source(tmp_path / "toy.yaml", "mine.yaml").file == "mine.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path, PurePosixPath
@@ -79,6 +80,21 @@ def test_what_was_changed_by_hand_is_named_and_kept(tmp_path: Path) -> None:
 def test_a_change_by_hand_that_gives_the_answer_is_no_conflict(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1")
     assert write(artifacts(a="1"), tmp_path, overwrite=False).unchanged == ("a",)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "endless", "elsewhere"])
+def test_a_manifest_that_is_no_ordinary_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "elsewhere").write_text(json.dumps({"files": {"a": hashlib.sha256(b"mine").hexdigest()}}))
+    if kind == "pipe":
+        os.mkfifo(folder / MANIFEST)
+    else:
+        (folder / MANIFEST).symlink_to("/dev/zero" if kind == "endless" else tmp_path / "elsewhere")
+    (folder / "a").write_text("mine")
+    with pytest.raises(WriteRefused, match="changed by hand"):
+        write([Artifact(path="a", media_type="text/plain", text="ours")], folder, overwrite=False)
+    assert (folder / "a").read_text() == "mine"
 
 
 @pytest.mark.parametrize("manifest", ["", "{", "[]", '{"files": 3}', '{"files": {"a": 1}}', "[" * 5000, "\0"])

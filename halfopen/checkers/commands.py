@@ -7,8 +7,8 @@ explorer fast enough. Knows no saga.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from halfopen.checkers.explore import Model
 
@@ -174,6 +174,7 @@ class CommandModel(Model[int, Command]):
     ) -> None:
         self.layout = layout
         self.commands = tuple(commands)
+        self.start = dict(start)
         self.promises = tuple(dict.fromkeys(c.breaks for c in self.commands if c.breaks))
         layout.add(self.BROKEN, len(self.promises))
         self._broken = layout.variables[self.BROKEN]
@@ -230,6 +231,31 @@ class CommandModel(Model[int, Command]):
     def is_fault(self, action: Command) -> bool:
         """What the command says of itself."""
         return action.fault
+
+    def without(self, names: Collection[str]) -> CommandModel:
+        """The same commands, in the same order, blind to these variables: no guard asks for them, nobody sets them.
+
+        Whatever the model can do it can do too, and perhaps more. States are those of this model with these bits 0.
+        """
+
+        def left(values: Mapping[str, int]) -> dict[str, int]:
+            return {name: value for name, value in values.items() if name not in names}
+
+        layout = Layout()
+        layout.variables = {name: v for name, v in self.layout.variables.items() if name != self.BROKEN}
+        layout.bits = self._broken.shift
+        commands = [
+            replace(
+                command,
+                when=left(command.when),
+                then=left(command.then),
+                some=tuple(name for name in command.some if name not in names),
+                unless=None if command.unless and command.unless[0] in names else command.unless,
+                add=left(command.add),
+            )
+            for command in self.commands
+        ]
+        return CommandModel(layout, commands, start=left(self.start), ended=self.endings)
 
     def _compile(self, command: Command) -> _Compiled:
         layout = self.layout

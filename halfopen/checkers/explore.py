@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -141,13 +141,16 @@ def explore(
     budget: Budget | None = None,
     progress: Progress | None = None,
     first_violation_ends: bool = False,
+    until: Collection[str] = (),
 ) -> Result[S, A]:
     """Every reachable state of the model, or as many as the budget allows.
 
     A state that breaks a property is not explored beyond: what follows a broken promise says nothing more. With
-    `first_violation_ends` the search ends at the first one. Ctrl-C ends it with what is known so far.
+    `first_violation_ends` the search ends at the first one, with `until` once all of that name are found. Ctrl-C ends
+    it with what is known so far.
     """
-    return _Search(model, budget or Budget(), progress or Silent(), first_violation_ends).run()
+    wanted = frozenset(until)
+    return _Search(model, budget or Budget(), progress or Silent(), first_violation_ends, wanted).run()
 
 
 class _Search(Generic[S, A]):
@@ -157,11 +160,13 @@ class _Search(Generic[S, A]):
         budget: Budget,
         progress: Progress,
         first_violation_ends: bool,  # noqa: FBT001
+        until: frozenset[str],
     ) -> None:
         self.model = model
         self.budget = budget
         self.progress = progress
         self.first_violation_ends = first_violation_ends
+        self.until = until
         self.graph: _Graph[S] = _Graph()
         self.broken: dict[str, int] = {}
         self.dead_ends: set[int] = set()
@@ -229,6 +234,8 @@ class _Search(Generic[S, A]):
                     number = graph.add(state, here)
                     if names := broken(state):
                         self._note(number, names)
+                        if self.until and self.until <= self.broken.keys():
+                            return "all that was looked for"
                 if live and not (faulty and is_fault(action)):
                     sources.append(here)
                     targets.append(number)

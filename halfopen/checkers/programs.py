@@ -1,7 +1,7 @@
 """Outside programs that are able to say no: found, run without a shell, and their answer told as a `Check`.
 
-Nothing of the user's ever stands on a command line: text goes through files in a folder of its own, or
-through standard input. A program that is missing gives a skipped check that says how to get it; one that
+No text of the user's ever stands on a command line: it goes through files in a folder of its own, or through
+standard input. A program that is missing gives a skipped check that says how to get it; one that
 hangs is ended and gives a failed one.
 """
 
@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -20,12 +20,9 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from halfopen.vocabulary import Check, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MAX_DETAIL = 4_000
 VERSION_TIMEOUT = 10.0
@@ -56,6 +53,7 @@ Judge = Callable[[Ran], str | None]
 
 BUF = Program("buf", "install buf-bin from PyPI, or buf from https://buf.build")
 PROTOC = "protoc (grpcio-tools)"
+NO_PROTOC = "grpcio-tools is not installed: install it from PyPI."
 
 
 def find(program: Program) -> Path | None:
@@ -147,86 +145,118 @@ def check(  # noqa: PLR0913 - a run is these parts, each named at the call
         objection = ran.stderr if ran.status is None else judge(ran)
         # A temporary path would differ from run to run.
         objection = objection and objection.replace(f"{folder}{os.sep}", "").replace(str(folder), ".")
-    return _answer(name, program.name, version_of(program), objection, looked_at)
-
-
-def compile_protos(name: str, root: str, texts: Mapping[str, str], *, looked_at: str) -> Check:
-    """What the Protobuf compiler says of the `.proto` texts, imported relative to the folder `root`.
-
-    It runs in this process (about 15 ms a file) and knows Google's well-known types.
-    """
-    return compiled(name, root, texts, looked_at=looked_at)[0]
-
-
-def compiled(name: str, root: str, texts: Mapping[str, str], *, looked_at: str) -> tuple[Check, bytes]:
-    """The same, and the descriptor set that the texts compile to; empty if they don't. See `descriptor_set`."""
-    try:
-        known = version("grpcio-tools")
-        made = descriptor_set(root, texts)
-    except (ImportError, PackageNotFoundError):
-        why = "grpcio-tools is not installed: install it from PyPI."
-        return Check(name=name, tool=PROTOC, version="none", status=Status.SKIPPED, detail=why), b""
-    return _answer(name, PROTOC, known, "\n".join(made.objections) or None, looked_at), made.image
+    return answer(name, program.name, version_of(program), objection, looked_at)
 
 
 @dataclass(frozen=True)
-class DescriptorSet:
-    """Compiled `.proto` texts with what they import and their comments; none of it where there are objections."""
+class Objection:
+    """One thing that the Protobuf compiler objects to. Line and column are counted from 1; 0 for a whole file."""
 
-    image: bytes
-    objections: tuple[str, ...]
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}" if self.line else f"{self.file}: {self.message}"
 
 
-def descriptor_set(root: str, texts: Mapping[str, str]) -> DescriptorSet:
-    """The `.proto` texts, imported relative to the folder `root`, as a serialized FileDescriptorSet.
+def compile_protos(
+    name: str, root: str, texts: Mapping[str, str], *, looked_at: str, only: Collection[str] | None = None
+) -> Check:
+    """What the Protobuf compiler says of the `.proto` texts, imported relative to the folder `root`.
+
+    It runs in this process (about 15 ms a file) and knows Google's well-known types. Where `only` is given, these are
+    compiled, and the others because they are imported.
+    """
+    return compiled(name, root, texts, looked_at=looked_at, only=only)[0]
+
+
+def compiled(
+    name: str, root: str, texts: Mapping[str, str], *, looked_at: str, only: Collection[str] | None = None
+) -> tuple[Check, bytes]:
+    """The same, and the descriptor set that the texts compile to; empty if they don't. See `descriptor_set`."""
+    known = protoc_version()
+    if known is None:
+        return Check(name=name, tool=PROTOC, version="none", status=Status.SKIPPED, detail=NO_PROTOC), b""
+    found = dict.fromkeys(map(str, objections(root, texts, only)))
+    image = b"" if found or only is not None else descriptor_set(root, texts)
+    return answer(name, PROTOC, known, "\n".join(found) or None, looked_at), image
+
+
+def protoc_version() -> str | None:
+    """The version of the Protobuf compiler; None if it isn't installed."""
+    try:
+        return version("grpcio-tools")
+    except PackageNotFoundError:
+        return None
+
+
+def objections(root: str, texts: Mapping[str, str], only: Collection[str] | None = None) -> Iterator[Objection]:
+    """What the Protobuf compiler objects to in these texts, each objection at the file that it is about.
 
     Google's well-known types are known, and those of googleapis-common-protos (google.type, google.rpc).
-
-    Raises:
-        ImportError: grpcio-tools is not installed.
     """
     from grpc_tools import _protoc_compiler  # noqa: PLC0415 - 45 ms that only contracts need
 
-    paths = [path for path in texts if path.endswith(".proto")]
-    objections: list[str] = []
+    with written(texts) as folder:
+        include = [os.fsencode(place) for place in (folder / root, *known_protos())]
+        for path in texts:
+            if path.endswith(".proto") and (only is None or path in only):
+                relative = PurePosixPath(path).relative_to(root)
+                try:
+                    # The public entry point prints what is wrong; this one raises it.
+                    _protoc_compiler.get_protos(os.fsencode(str(relative)), include)
+                except Exception as error:  # noqa: BLE001 - the compiler raises classes of its own, some bare
+                    yield from _objections(root, path, error)
+
+
+def descriptor_set(root: str, texts: Mapping[str, str]) -> bytes:
+    """Texts that the compiler has no objection to as a serialized FileDescriptorSet, with imports and comments."""
+    from grpc_tools import _protoc_compiler  # noqa: PLC0415 - as above
+
+    relative = [str(PurePosixPath(path).relative_to(root)) for path in texts if path.endswith(".proto")]
     with written(texts) as folder, tempfile.TemporaryDirectory(prefix="halfopen-image-") as beside:
-        places = [str(folder / root), str(files("grpc_tools") / "_proto"), *_googleapis()]
-        relative = [str(PurePosixPath(path).relative_to(root)) for path in paths]
-        for path, name in zip(paths, relative, strict=True):
-            try:
-                # The public entry point prints what is wrong; this one raises it.
-                _protoc_compiler.get_protos(os.fsencode(name), [os.fsencode(place) for place in places])
-            except Exception as error:  # noqa: BLE001 - the compiler raises classes of its own, some bare
-                objections.extend(_proto_errors(path, error))
         image = Path(beside, "image.binpb")
+        places = (folder / root, *known_protos())
         arguments = ["protoc", *(f"-I{place}" for place in places), f"--descriptor_set_out={image}"]
         arguments += ["--include_imports", "--include_source_info", *relative]
-        if not objections and _protoc_compiler.run_main([os.fsencode(argument) for argument in arguments]) != 0:
-            objections.append("no descriptor set could be made.")
-        return DescriptorSet(b"" if objections else image.read_bytes(), tuple(objections))
+        if _protoc_compiler.run_main([os.fsencode(argument) for argument in arguments]) != 0:
+            raise RuntimeError("the compiler makes no descriptor set of what it had no objection to")
+        return image.read_bytes()
 
 
-def _googleapis() -> list[str]:
+def known_protos() -> list[Path]:
+    """The folders of what needs no copy to be imported: Google's well-known types, google.type and google.rpc."""
     found = find_spec("google.type")
-    return [str(Path(place).parents[1]) for place in found.submodule_search_locations or ()] if found else []
-
-
-def _proto_errors(path: str, error: Exception) -> list[str]:
-    found: list[Any] = error.args[0] if error.args and isinstance(error.args[0], list) else [error]
-    # Lines and columns are counted from 0 there.
     return [
-        f"{path}:{part.line + 1}:{part.column + 1}: {_text(part.message)}"
-        if hasattr(part, "line")
-        else f"{path}: {part}"
-        for part in found
+        well_known_protos(),
+        *(Path(place).parents[1] for place in (found.submodule_search_locations or () if found else ())),
     ]
+
+
+def well_known_protos() -> Path:
+    """The folder that `google/protobuf/*.proto` are imported from."""
+    return Path(str(files("grpc_tools") / "_proto"))
+
+
+def _objections(root: str, path: str, error: Exception) -> Iterator[Objection]:
+    found: list[Any] = error.args[0] if error.args and isinstance(error.args[0], list) else [error]
+    for part in found:
+        if hasattr(part, "line"):
+            # Lines and columns are counted from 0 there, and a whole file is at -1.
+            column = part.column + 1 if part.line >= 0 else 0
+            yield Objection(str(PurePosixPath(root, _text(part.filename))), part.line + 1, column, _text(part.message))
+        else:
+            yield Objection(path, 0, 0, str(part))
 
 
 def _text(message: object) -> str:
     return message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
 
 
-def _answer(name: str, tool: str, known: str, objection: str | None, looked_at: str) -> Check:
+def answer(name: str, tool: str, known: str, objection: str | None, looked_at: str) -> Check:
+    """That tool's answer: passed if it objects to nothing."""
     if objection is None:
         return Check(name=name, tool=tool, version=known, status=Status.PASSED, detail=looked_at)
     detail = objection if len(objection) <= MAX_DETAIL else f"{objection[:MAX_DETAIL]} ..."

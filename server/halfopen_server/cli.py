@@ -6,7 +6,6 @@ command pays for another's libraries.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -15,6 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
+from halfopen import __version__
 from halfopen_server.exits import BAD_INPUT, INTERRUPTED, complain
 
 BROKEN_PIPE = 141
@@ -82,6 +82,8 @@ class LazyGroup(click.Group):
         """As click does it, but an unknown name is told with the known ones."""
         name = args[0]
         if not name.startswith("-") and name not in (legal := self.list_commands(ctx)):
+            import difflib  # noqa: PLC0415 - only for who mistypes
+
             near = difflib.get_close_matches(name[:100], legal, n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
             ctx.fail(f"no command is called {name!r}.{hint} Legal: {', '.join(legal)}.")
@@ -141,7 +143,7 @@ def _is_bad_input(error: Exception) -> bool:
     epilog=_STATUS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.version_option(None, "-V", "--version", package_name="halfopen", message="halfopen %(version)s")
+@click.version_option(__version__, "-V", "--version", message="halfopen %(version)s")
 def cli() -> None:
     """Only the group; its help is above."""
 

@@ -1,29 +1,26 @@
-"""`halfopen check`: every spec under the given paths, a line each."""
+"""`halfopen check`: every file under the given paths that something here checks, a line each."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from halfopen.registry import Capability, capabilities
-from halfopen.run import run
-from halfopen.source import BadInput, Problem, read_source
+from halfopen.file_checks import FileChecks
+from halfopen.project_files import project_of, walk
+from halfopen.registry import capabilities
+from halfopen.source import BadInput, Problem
 from halfopen.vocabulary import Report, ReportOutcome
 from halfopen_server.cli_capability import gravity, status_of
 from halfopen_server.exits import BAD_INPUT, INTERRUPTED, complain
 from halfopen_server.terminal import paints, watched
-from halfopen_server.text import Pen, outcome_line, pen
-
-# What other people's programs put into a project; hidden folders are skipped besides.
-_SKIPPED = frozenset({"node_modules", "venv", "site-packages", "__pycache__"})
+from halfopen_server.text import Pen, outcome_line, pen, what_broke
 
 
 @click.command(
-    short_help="Check every spec under some paths.",
+    short_help="Check every spec and .proto file under some paths.",
     epilog="""\b
 Examples:
   halfopen check .
@@ -38,19 +35,20 @@ Exit status:
 @gravity
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing for a spec that passes, and no progress.")
 def check(paths: Sequence[str], *, quiet: bool, fail_on: str) -> int:
-    """Check every spec under each PATH and print one line for each: its outcome, its name and why.
+    """Check every spec and .proto file under each PATH and print one line for each: its outcome, its name and why.
 
     A folder is searched through, but for hidden folders, node_modules, venv, site-packages and links to folders. A
-    spec is known by the end of its name, such as .saga.yaml. Nothing is written.
+    spec is known by the end of its name, such as .saga.yaml. A .proto file has to compile, and to keep the lint rules
+    of the buf.yaml around it if there is one. Nothing is written.
     """
-    by_suffix = {suffix: found for found in capabilities() for suffix in found.file_suffixes}
-    specs = dict(_found(paths, by_suffix))
+    checks = FileChecks(capabilities())
+    files = dict(_found(paths, checks))
     write = pen(colour=paints(sys.stdout))
     worst = 0
     with watched(quiet=quiet) as watch:
-        for path, capability in specs.items():
+        for path, root in files.items():
             try:
-                report = run(capability, read_source(path), capability.options(), watch)
+                report = checks.check(path, name=str(path), root=root, progress=watch)
             except BadInput as error:
                 watch.clear()
                 click.echo(f"{write('BAD', fg='red', bold=True)}   {write(path)}: can't be used")
@@ -59,7 +57,7 @@ def check(paths: Sequence[str], *, quiet: bool, fail_on: str) -> int:
                 continue
             watch.clear()
             if not (quiet and report.outcome is ReportOutcome.PASS):
-                click.echo(_line(report, path, write))
+                click.echo("\n".join(_lines(report, path, write)))
             worst = max(worst, status_of(report, fail_on))
             if watch.cancelled():
                 complain("interrupted: what follows was not checked.")
@@ -67,42 +65,36 @@ def check(paths: Sequence[str], *, quiet: bool, fail_on: str) -> int:
     return worst
 
 
-def _line(report: Report, path: Path, write: Pen) -> str:
+def _lines(report: Report, path: Path, write: Pen) -> Iterator[str]:
     codes = " ".join(dict.fromkeys(finding.code for finding in report.findings))
-    return outcome_line(report, write, f"{path}: {codes}{': ' if codes else ''}")
+    yield outcome_line(report, write, f"{path}: {codes}{': ' if codes else ''}")
+    if not report.findings:
+        # No code to ask `explain` for: what a compiler or linter objects to is told in its own words.
+        yield from (f"      {write(line)}" for line in what_broke(report))
 
 
-def _found(paths: Iterable[str], by_suffix: Mapping[str, Capability]) -> Iterator[tuple[Path, Capability]]:
-    """The specs under these paths, each folder's in order.
+def _found(paths: Iterable[str], checks: FileChecks) -> Iterator[tuple[Path, Path]]:
+    """The files under these paths that are checked, each folder's in order; with each the project's folder.
 
     Raises:
         BadInput: a path isn't there, a file's name doesn't say which spec it is, or there is no spec at all.
     """
-    legal = tuple(by_suffix)
+    legal = tuple(checks.by_suffix)
     nothing = True
     for given in map(Path, paths):
         if given.is_dir():
-            candidates: Iterable[Path] = _walk(given)
+            candidates: Iterable[Path] = walk(given)
         elif given.exists():
-            if _by_name(given, by_suffix) is None:
+            if checks.of(given.name) is None:
                 raise BadInput([Problem("its name doesn't say which spec it is.", file=str(given), legal=legal)])
             candidates = [given]
         else:
             raise BadInput([Problem("no such file or folder.", file=str(given))])
+        root = project_of(given)
         for path in candidates:
-            if capability := _by_name(path, by_suffix):
+            if checks.of(path.name):
                 nothing = False
-                yield path, capability
+                yield path, root
     if nothing:
         # To find nothing wrong because nothing was looked at is no pass.
         raise BadInput([Problem("no spec is there, by the end of its name.", file=" ".join(paths), legal=legal)])
-
-
-def _by_name(path: Path, by_suffix: Mapping[str, Capability]) -> Capability | None:
-    return next((found for suffix, found in by_suffix.items() if path.name.endswith(suffix)), None)
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(files))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import re
 import shutil
@@ -16,7 +17,11 @@ from typing import Literal
 
 import click
 
+from halfopen import __version__
 from halfopen.data import read_text
+from halfopen.source import BadInput
+from halfopen_server.databases import NotKept
+from halfopen_server.reports import VARIABLE, open_reports
 from halfopen_server.terminal import paints
 from halfopen_server.text import Pen, pen
 
@@ -55,18 +60,28 @@ def doctor() -> int:
     """Tell which tools are installed, what each is for, and how to get those that are missing.
 
     What is marked optional serves one target or gives a second opinion; without it the reports say "skipped", and
-    why. Programs are asked for their version and started for nothing else.
+    why. Programs are asked for their version and started for nothing else. Also tell where the reports that the MCP
+    server makes are kept, and how much they take.
     """
     write = pen(colour=paints(sys.stdout))
-    click.echo(
-        f"halfopen {importlib.metadata.version('halfopen')}, Python {platform.python_version()} ({sys.executable})"
-    )
+    click.echo(f"halfopen {__version__}, Python {platform.python_version()} ({sys.executable})")
     found = {tool: _version_of(tool) for tool in tools()}
     for tool, version in found.items():
         click.echo("\n".join(_lines(tool, version, write)))
+    click.echo(write(_reports()))
     lacking = [tool.name for tool, version in found.items() if tool.required and version is None]
     click.echo(_summary(lacking, found.values()))
     return int(bool(lacking))
+
+
+def _reports() -> str:
+    """Where the server keeps reports, as it would be started from here, and how much that is."""
+    try:
+        usage = open_reports(os.environ.get(VARIABLE), os.environ).usage()
+    except (BadInput, NotKept) as error:
+        return f"Reports: {error}"
+    size = f"{usage.size / 1e6:.1f} of at most {usage.most / 1e6:.1f} MB"
+    return f"Reports: {usage.reports} kept ({size}) in {usage.place}"
 
 
 def _lines(tool: Tool, version: str | None, write: Pen) -> Iterable[str]:

@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import Any
 
+import anyio.to_thread
 from mcp.server import MCPServer
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
+from mcp.server.request_state import RequestStateSecurity
+from mcp.shared.exceptions import MCPError
 from mcp_types import (
+    INVALID_PARAMS,
     Completion,
     CompletionArgument,
+    GetPromptResult,
+    InputRequiredResult,
     PromptReference,
     Resource,
     ResourceTemplate,
     ResourceTemplateReference,
 )
+from mcp_types import Prompt as MCPPrompt
 from pydantic import AnyUrl
 
+from halfopen import __version__
 from halfopen.registry import Capability, capabilities
 from halfopen_server import mcp_knowledge
 from halfopen_server.commands import Command, agent, commands
-from halfopen_server.mcp_answers import SCHEME, Reports
+from halfopen_server.databases import NotKept
+from halfopen_server.mcp_check_file import check_file_tool
 from halfopen_server.mcp_explain import explain_tool
+from halfopen_server.mcp_relay import Runs
 from halfopen_server.mcp_tools import capability_tool
+from halfopen_server.reports import SCHEME, Reports, open_reports
+from halfopen_server.roots import Reach
+
+logger = logging.getLogger(__name__)
+# Each report that is listed costs the client's context; any other can still be read by its address.
+LISTED_REPORTS = 16
 
 INSTRUCTIONS = (
     "Halfopen designs distributed systems and lets something that can say no check every design: a model "
@@ -42,31 +58,85 @@ INSTRUCTIONS = (
 
 
 class HalfopenServer(MCPServer[Any]):
-    """The server, whose resources are the reports of its own tools."""
+    """The server, whose resources are the reports of its own tools.
 
-    def __init__(self, offered: Iterable[Capability]) -> None:
-        self.reports = Reports()
+    Args:
+        offered: The capabilities, one tool for each.
+        reports: Where its tools' reports are kept.
+        reach: Which folders it may touch for its clients.
+        sealing: How what a client carries from one request to the next is sealed; left out: with a key of this
+            process alone.
+        lists_reports: Whether a client may be told of the reports of others. Who knows the address of one can read it.
+    """
+
+    def __init__(
+        self,
+        offered: Iterable[Capability],
+        reports: Reports,
+        reach: Reach,
+        sealing: RequestStateSecurity | None = None,
+        *,
+        lists_reports: bool = True,
+    ) -> None:
+        self.reports = reports
+        self.runs = Runs()
+        self._lists_reports = lists_reports
+        self._prompted = False
+        offered = tuple(offered)
         super().__init__(
             "halfopen",
             title="Halfopen",
-            version=version("halfopen"),
+            version=__version__,
             instructions=INSTRUCTIONS,
             tools=[
-                *(capability_tool(capability, self.reports) for capability in offered),
+                *(capability_tool(capability, self.reports, reach, self.runs) for capability in offered),
                 mcp_knowledge.search_tool(),
                 explain_tool(),
+                check_file_tool(offered, reach, self.runs),
             ],
             log_level="WARNING",
+            request_state_security=sealing,
         )
-        for command in (*commands(), agent()):
-            self.add_prompt(_prompt(command))
         self.completion()(_complete)  # type: ignore[no-untyped-call]  # the library gives it no types
 
+    async def list_prompts(self) -> list[MCPPrompt]:
+        """The commands, and the engineer himself."""
+        self._add_prompts()
+        return await super().list_prompts()
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """A command's text with the user's words in it.
+
+        Raises:
+            MCPError: no prompt bears the name, or the arguments aren't its own.
+        """
+        legal = ", ".join(prompt.name for prompt in await self.list_prompts())
+        try:
+            return await super().get_prompt(name, arguments, context)
+        except ValueError as error:
+            # The library takes a caller's slip for a fault of the server's, and logs a traceback.
+            raise MCPError(INVALID_PARAMS, f"{error}. Legal: {legal}, each with `request`, a text.") from None
+
+    def _add_prompts(self) -> None:
+        # On first use: to read their front matter takes a YAML library.
+        if not self._prompted:
+            self._prompted = True
+            for command in (*commands(), agent()):
+                self.add_prompt(_prompt(command))
+
     async def list_resources(self) -> list[Resource]:
-        """Every report that is kept, and every artifact of it; then what people mention by address."""
+        """The latest reports, whose artifacts a template addresses; then what people mention by address."""
+        most = LISTED_REPORTS if self._lists_reports else 0
+        try:
+            latest = await anyio.to_thread.run_sync(self.reports.latest, most) if most else ()
+        except NotKept as error:
+            logger.warning("No reports are listed: %s", error)
+            latest = ()
         reports = [
-            Resource(uri=uri, name=uri.removeprefix(SCHEME), mime_type=media_type)
-            for uri, media_type in self.reports.resources()
+            Resource(uri=kept.uri, name=kept.uri.removeprefix(SCHEME), title=kept.title, mime_type="application/json")
+            for kept in latest
         ]
         return [*reports, *mcp_knowledge.listed()]
 
@@ -92,13 +162,17 @@ class HalfopenServer(MCPServer[Any]):
 
         Raises:
             ResourceNotFoundError: nothing of that name is kept or known.
+            ResourceError: what is kept can't be read now.
         """
         if mcp_knowledge.is_entry(str(uri)):
             return [ReadResourceContents(content=mcp_knowledge.read(str(uri)), mime_type="text/markdown")]
         try:
-            text, media_type = self.reports.read(str(uri))
+            text, media_type = await anyio.to_thread.run_sync(self.reports.read, str(uri))
         except KeyError as error:
             raise ResourceNotFoundError(error.args[0]) from None
+        except NotKept as error:
+            logger.warning("%s can't be read: %s", uri, error)
+            raise ResourceError("Reports can't be read now: try again later, or call the tool again.") from None
         return [ReadResourceContents(content=text, mime_type=media_type)]
 
 
@@ -120,16 +194,40 @@ def _prompt(command: Command) -> Prompt:
     return Prompt(name=command.name, description=command.description, arguments=[argument], fn=render)
 
 
-def build_server(offered: Iterable[Capability] | None = None) -> HalfopenServer:
+def build_server(
+    offered: Iterable[Capability] | None = None,
+    reports: Reports | None = None,
+    *,
+    reach: Reach | None = None,
+    sealing: RequestStateSecurity | None = None,
+    lists_reports: bool = True,
+) -> HalfopenServer:
     """The server with one tool per capability.
 
     Args:
         offered: The capabilities; left out: all that are registered.
+        reports: Where reports are kept; left out: in memory.
+        reach: Which folders it may touch; left out: those that the client offers.
+        sealing: As `HalfopenServer` takes it.
+        lists_reports: As `HalfopenServer` takes it.
     """
-    return HalfopenServer(capabilities() if offered is None else offered)
+    return HalfopenServer(
+        capabilities() if offered is None else offered,
+        reports or Reports(),
+        reach or Reach(),
+        sealing,
+        lists_reports=lists_reports,
+    )
 
 
-def serve_stdio() -> None:
-    """Serve on stdin and stdout until the client hangs up; what there is to log goes to stderr."""
+def serve_stdio(where: str | None = None) -> None:
+    """Serve on stdin and stdout until the client hangs up; what there is to log goes to stderr.
+
+    Args:
+        where: The place that reports are kept in, as `open_reports` takes it.
+
+    Raises:
+        BadInput: it is no such place.
+    """
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    build_server().run("stdio")
+    build_server(reports=open_reports(where, os.environ)).run("stdio")

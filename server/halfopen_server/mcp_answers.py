@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mcp_types import CallToolResult, TextContent
 from pydantic import Field
@@ -24,19 +21,17 @@ from halfopen.vocabulary import (
     Word,
 )
 from halfopen.writing import WriteResult
+from halfopen_server.mcp_budget import lines_within
+from halfopen_server.reports import SCHEME
 
 W = TypeVar("W", bound=Word)
-
-SCHEME = "halfopen://reports/"
 
 
 class ListedArtifact(Word):
     """One file of the answer, without its text."""
 
-    path: str
-    media_type: str
+    path: str = Field(description="The text is the resource at `report`, a slash, and this.")
     size: int = Field(description="In bytes.")
-    uri: str = Field(description="Read this resource for the text.")
 
 
 class Written(Word):
@@ -76,11 +71,23 @@ class Answer(Word):
     checks: tuple[Check, ...] = ()
     artifacts: tuple[ListedArtifact, ...] = ()
     written: Written | None = None
-    report: str = Field(description="Resource: this report in full, as JSON.")
+    report: str | None = Field(default=None, description="Resource: this report in full, as JSON.")
+    note: str | None = Field(default=None, description="Why `report` isn't there.")
+    left_out: dict[str, int] = Field(
+        default_factory=dict, description="How many more of each there are: this reply is kept short, `report` has all."
+    )
 
 
-def answer(identity: str, report: Report, result: WriteResult | None) -> Answer:
+NOT_KEPT = "This report could not be kept, so that it can't be read again: pass `write_to` for the texts."
+
+
+def answer(identity: str | None, report: Report, result: WriteResult | None) -> Answer:
     """The report as a reply, with what was written if anything was asked to be.
+
+    Args:
+        identity: What it is kept by; None if it couldn't be kept.
+        report: The report.
+        result: What was written; None if nothing was to be.
 
     What a report says many times over is said once: equal reasons are merged, and a run that a finding
     tells isn't told by the verdict again.
@@ -98,9 +105,10 @@ def answer(identity: str, report: Report, result: WriteResult | None) -> Answer:
         obligations=_merged(report.obligations, "on"),
         decisions=_merged(report.decisions, "about"),
         checks=report.checks,
-        artifacts=tuple(_listed(identity, artifact) for artifact in report.artifacts),
+        artifacts=tuple(map(_listed, report.artifacts)),
         written=_written(result) if result is not None else None,
-        report=SCHEME + identity,
+        report=None if identity is None else SCHEME + identity,
+        note=NOT_KEPT if identity is None else None,
     )
 
 
@@ -123,62 +131,11 @@ def _written(result: WriteResult) -> Written:
     )
 
 
-def _listed(identity: str, artifact: Artifact) -> ListedArtifact:
-    return ListedArtifact(
-        path=artifact.path,
-        media_type=artifact.media_type,
-        size=len(artifact.text.encode()),
-        uri=f"{SCHEME}{identity}/{artifact.path}",
-    )
+def _listed(artifact: Artifact) -> ListedArtifact:
+    return ListedArtifact(path=artifact.path, size=len(artifact.text.encode()))
 
 
-def refusal(error: BadInput) -> CallToolResult:
-    """A reply that says what is wrong with the input, in the very words of the error."""
-    return CallToolResult(content=[TextContent(type="text", text=str(error))], is_error=True)
-
-
-def identify(*parts: Any) -> str:
-    """The same name for the same call, in every process: a hash of what was asked."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-class Reports:
-    """The latest reports of this process, by identity; the oldest make room."""
-
-    def __init__(self, room: int = 16) -> None:
-        self._room = room
-        self._kept: OrderedDict[str, Report] = OrderedDict()
-
-    def keep(self, identity: str, report: Report) -> None:
-        """Keep that report as the latest."""
-        self._kept[identity] = report
-        self._kept.move_to_end(identity)
-        while len(self._kept) > self._room:
-            self._kept.popitem(last=False)
-
-    def resources(self) -> list[tuple[str, str]]:
-        """URI and media type of everything that can be read, the latest report first."""
-        found = []
-        for identity, report in reversed(self._kept.items()):
-            found.append((SCHEME + identity, "application/json"))
-            found += [(f"{SCHEME}{identity}/{artifact.path}", artifact.media_type) for artifact in report.artifacts]
-        return found
-
-    def read(self, uri: str) -> tuple[str, str]:
-        """Text and media type of a report or one of its artifacts.
-
-        Raises:
-            KeyError: nothing of that name is kept; its text says what to do.
-        """
-        identity, _, path = uri.removeprefix(SCHEME).partition("/")
-        report = self._kept.get(identity)
-        if report is None:
-            raise KeyError(f"No report {identity!r} is kept any more: call the tool again with the same arguments.")
-        if not path:
-            return report.model_dump_json(indent=2), "application/json"
-        for artifact in report.artifacts:
-            if artifact.path == path:
-                return artifact.text, artifact.media_type
-        paths = ", ".join(artifact.path for artifact in report.artifacts)
-        raise KeyError(f"Report {identity!r} has no artifact {path!r}. It has: {paths}.")
+def refusal(error: BadInput, more: str = "") -> CallToolResult:
+    """A reply that says what is wrong with the input, in the very words of the error, and what else there is to say."""
+    text = "\n".join(filter(None, (lines_within(str(error)), more)))
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)

@@ -1,19 +1,22 @@
-"""What the engineer knows over MCP: a tool that searches it, and every entry as a resource."""
+"""What the engineer knows over MCP: a tool that searches it, and every entry as a resource.
+
+The knowledge base is imported when it is first asked: a server starts without it.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, Resource, ResourceTemplate, TextContent, ToolAnnotations
 from pydantic import Field
 
-from halfopen.knowledge import knowledge
-from halfopen.knowledge_pages import KINDS, entries, page, results
-from halfopen.knowledge_search import EntryKind, search
 from halfopen.source import BadInput
 from halfopen_server.mcp_answers import refusal
+
+if TYPE_CHECKING:
+    from halfopen.knowledge_search import EntryKind
 
 SCHEME = "halfopen://"
 _TITLES: dict[EntryKind, str] = {
@@ -32,6 +35,9 @@ def _search(
     query: Annotated[str, Field(description="Words or a question: 'outbox', 'how many retries'.")],
     limit: Annotated[int, Field(description="The most entries to give back.", ge=1, le=10)] = 5,
 ) -> CallToolResult:
+    from halfopen.knowledge_pages import results  # noqa: PLC0415 - see above
+    from halfopen.knowledge_search import search  # noqa: PLC0415 - see above
+
     try:
         found = results(query, search(query, limit))
     except BadInput as error:
@@ -59,6 +65,8 @@ def search_tool() -> Tool:
 
 def listed() -> list[Resource]:
     """The laws and patterns: a client may resolve an address that a user mentions only if it is listed."""
+    from halfopen.knowledge import knowledge  # noqa: PLC0415 - see above
+
     known = knowledge()
     named = [("laws", law.id, law.title) for law in known.laws]
     named += [("patterns", pattern.name, pattern.title) for pattern in known.patterns]
@@ -74,7 +82,7 @@ def templates() -> list[ResourceTemplate]:
         ResourceTemplate(
             uri_template=_template(kind), name=kind.removesuffix("s"), title=_TITLES[kind], mime_type="text/markdown"
         )
-        for kind in KINDS
+        for kind in _TITLES
     ]
 
 
@@ -84,7 +92,7 @@ def _template(kind: EntryKind) -> str:
 
 def is_entry(uri: str) -> bool:
     """Whether the address is one of an entry."""
-    return any(uri.startswith(f"{SCHEME}{kind}/") for kind in KINDS)
+    return any(uri.startswith(f"{SCHEME}{kind}/") for kind in _TITLES)
 
 
 def read(uri: str) -> str:
@@ -93,6 +101,8 @@ def read(uri: str) -> str:
     Raises:
         ResourceNotFoundError: there is no such entry; its text names the nearest.
     """
+    from halfopen.knowledge_pages import page  # noqa: PLC0415 - see above
+
     kind, _, name = uri.removeprefix(SCHEME).partition("/")
     try:
         return page(kind, name)
@@ -102,13 +112,17 @@ def read(uri: str) -> str:
 
 def subjects(begun: str) -> list[str]:
     """What a request may be about that begins so: the titles of patterns."""
+    from halfopen.knowledge import knowledge  # noqa: PLC0415 - see above
+
     titles = (pattern.title for pattern in knowledge().patterns)
     return [title for title in titles if title.lower().startswith(begun.lower())][:_MOST_COMPLETIONS]
 
 
 def completions(uri_template: str, begun: str) -> list[str] | None:
     """How what was begun of an entry's address may go on: what starts so, then what holds it; None: not ours."""
-    for kind in KINDS:
+    from halfopen.knowledge_pages import entries  # noqa: PLC0415 - see above
+
+    for kind in _TITLES:
         if uri_template == _template(kind):
             low = begun.lower()
             fitting = [name for name in entries(kind) if low in name.lower()]

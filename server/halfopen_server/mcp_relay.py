@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import anyio
-import anyio.to_thread
 from mcp.server.mcpserver import Context
 
 from halfopen.progress import Progress
@@ -16,6 +17,9 @@ T = TypeVar("T")
 
 # Seconds between two notifications: often enough to watch, rare enough to cost nothing.
 INTERVAL = 0.25
+# How many runs go on at once. They are bound by the processor, which more of them would only share out more
+# finely; a few, so that a short run needn't wait for a long one to end.
+RUNS_AT_ONCE = 4
 
 
 class Relay:
@@ -55,8 +59,18 @@ class Relay:
             await context.report_progress(total, message=f"{latest[0]} {latest[1]}")
 
 
-async def in_thread(context: Context[Any, Any], work: Callable[[Progress], T]) -> T:
-    """What `work` returns, run in a thread; cancelling this call cancels the work.
+class Runs(ThreadPoolExecutor):
+    """The threads of a server's runs, apart from all others, so that no run keeps a light call waiting.
+
+    A run that was cancelled keeps its thread until it has really ended: there are never more than that many.
+    """
+
+    def __init__(self, at_once: int = RUNS_AT_ONCE) -> None:
+        super().__init__(at_once, thread_name_prefix="halfopen-run")
+
+
+async def in_thread(context: Context[Any, Any], work: Callable[[Progress], T], runs: Runs) -> T:
+    """What `work` returns, run in one of those threads; cancelling this call cancels the work.
 
     A cancelled call doesn't wait for the thread: the work sees `cancelled()` and ends by itself, and its
     result goes nowhere.
@@ -79,7 +93,7 @@ async def in_thread(context: Context[Any, Any], work: Callable[[Progress], T]) -
     async with anyio.create_task_group() as group:
         group.start_soon(watch)
         try:
-            await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
+            await asyncio.get_running_loop().run_in_executor(runs, run)
         finally:
             relay.cancel()
         group.cancel_scope.cancel()

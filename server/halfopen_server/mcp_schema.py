@@ -16,8 +16,8 @@ _OF_INPUT = frozenset({"description", "additionalProperties", "pattern", "minimu
 
 
 def brief(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema without what a reader can do without: titles, and null as another way to leave a key out."""
-    short = {key: _part(key, value) for key, value in schema.items() if key not in {"title", "anyOf"}}
+    """The schema without what a reader can do without: titles, examples, and null as a way to leave a key out."""
+    short = {key: _part(key, value) for key, value in schema.items() if key not in {"title", "examples", "anyOf"}}
     if schema.get("default", ...) in (None, [], {}, ""):
         del short["default"]
     if "anyOf" in schema:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -17,20 +16,27 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp_types import CallToolResult, ListRootsResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from halfopen import __version__
 from halfopen.progress import Progress
 from halfopen.registry import Capability, Options
 from halfopen.run import run
-from halfopen.source import BadInput, Problem, Source, read_source, validate
+from halfopen.source import BadInput, Problem, Source, from_data, read_source, validate
 from halfopen.vocabulary import Report
 from halfopen.writing import write
-from halfopen_server.mcp_answers import Answer, Reports, answer, identify, refusal
-from halfopen_server.mcp_relay import in_thread
+from halfopen_server.databases import NotKept
+from halfopen_server.mcp_answers import Answer, answer, refusal
+from halfopen_server.mcp_budget import compact, shortened
+from halfopen_server.mcp_missing import Outcome, answered, asking, unanswered
+from halfopen_server.mcp_relay import Runs, in_thread
 from halfopen_server.mcp_schema import flat, outline
-from halfopen_server.roots import Roots
+from halfopen_server.reports import Reports, identify
+from halfopen_server.roots import Reach, Roots
+
+logger = logging.getLogger(__name__)
 
 HOW = (
-    " Give the spec inline, or its file as `spec_file`. The reply says what was found and what was checked; "
-    "the files are listed, read one by its `uri`, or pass `write_to` to have them all in that folder. "
+    " Give the spec inline, or its file as `spec_file`. The reply says what was found and what was checked; the "
+    "files are listed: read the resource at `report`/`path`, or pass `write_to` to have them all in that folder. "
     "While an error is among the findings, change the spec as its `fix` says and call again."
 )
 
@@ -66,14 +72,14 @@ class Request:
         """The spec.
 
         Raises:
-            BadInput: its file can't be read or lies outside the roots.
+            BadInput: its file can't be read or lies outside the roots, or the keys hold more than a file may.
         """
         if self.spec_file is None:
-            return Source(data=dict(self.inline), folders=roots.folders)
+            return from_data(dict(self.inline), folders=roots.folders)
         path = roots.inside(self.spec_file, "spec_file")
         # Evidence names the file as the caller did: the same answer wherever the project lies.
         try:
-            return replace(read_source(path), file=self.spec_file, folders=roots.folders)
+            return replace(read_source(path, regular=True), file=self.spec_file, folders=roots.folders)
         except BadInput as error:
             raise BadInput(replace(problem, file=self.spec_file) for problem in error.problems) from None
 
@@ -89,26 +95,41 @@ class _Whole(ArgModelBase):
         return {"arguments": data}
 
 
-def capability_tool(capability: Capability, reports: Reports) -> Tool:
+def capability_tool(capability: Capability, reports: Reports, reach: Reach, runs: Runs) -> Tool:
     """The tool of that capability.
 
     Args:
         capability: Any; nothing here knows one from the other.
         reports: Where its reports are kept to be read as resources.
+        reach: Which folders it may touch.
+        runs: Where its runs take place.
     """
     schema = flat(capability.spec, capability.options, Place)
 
     async def call(
         arguments: dict[str, Any],
         context: Context[Any, Any],
-        offered: Annotated[ListRootsResult | None, Resolve(_offered_roots)],
+        offered: ListRootsResult | None,
+        asked: Outcome,
     ) -> CallToolResult:
         try:
-            request = _request(capability, _parsed(arguments, schema))
-            return await _reply(request, _roots(offered), context, reports)
+            request = _request(capability, _parsed(_text_alone(answered(arguments, asked)), schema))
+            return await _reply(request, reach.roots(uris_of(offered)), context, reports, runs)
         except BadInput as error:
-            return refusal(error)
+            return refusal(error, unanswered(asked))
 
+    async def roots_if_named(
+        context: Context[Any, Any], arguments: dict[str, Any], asked: Outcome
+    ) -> ListRootsResult | ListRoots | None:
+        # Asking costs the client a second request, so only a call that names a path pays for it.
+        given = answered(arguments, asked)
+        names_a_path = any(given.get(name) is not None for name in (*capability.paths, "spec_file", "write_to"))
+        return await offered_roots(context) if names_a_path else None
+
+    # Written in the signatures, the names of what resolves them would be looked for among the module's.
+    ask = Annotated[Outcome, Resolve(asking(capability, Place, "spec_file"))]
+    roots_if_named.__annotations__["asked"] = call.__annotations__["asked"] = ask
+    call.__annotations__["offered"] = Annotated[ListRootsResult | None, Resolve(roots_if_named)]
     tool = Tool.from_function(
         call,
         name=capability.tool,
@@ -128,15 +149,27 @@ def capability_tool(capability: Capability, reports: Reports) -> Tool:
     return tool.model_copy(update={"parameters": schema, "fn_metadata": metadata})
 
 
-async def _offered_roots(context: Context[Any, Any]) -> ListRootsResult | ListRoots | None:
+async def offered_roots(context: Context[Any, Any]) -> ListRootsResult | ListRoots | None:
+    """What resolves a tool's argument to the roots that the client offers; None if it offers none."""
     declared = context.client_capabilities
     return ListRoots() if declared is not None and declared.roots is not None else None
 
 
-def _roots(offered: ListRootsResult | None) -> Roots:
-    if offered is None:
-        return Roots.of_project(os.environ)
-    return Roots.offered(str(root.uri) for root in offered.roots)
+def uris_of(offered: ListRootsResult | None) -> list[str] | None:
+    """The addresses of what the client offers; None if it offers no roots at all."""
+    return None if offered is None else [str(root.uri) for root in offered.roots]
+
+
+def _text_alone(arguments: dict[str, Any]) -> dict[str, Any]:
+    # JSON can spell half of a character, which no text holds and nothing can write out again.
+    try:
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start].encode("ascii", "backslashreplace").decode()
+        raise BadInput([Problem(f"hold half of a character ({half}), which is no text.", "arguments")]) from None
+    except RecursionError:
+        raise BadInput([Problem("are nested too deep.", "arguments")]) from None
+    return arguments
 
 
 def _parsed(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,7 +202,7 @@ def _request(capability: Capability, arguments: Mapping[str, Any]) -> Request:
         given = ", ".join(spec)
         raise BadInput([Problem(f"takes the place of the inline keys ({given}): give one or the other.", "spec_file")])
     if placed.spec_file is None and not spec:
-        raise BadInput([Problem("no spec: give its keys inline, or its file as spec_file.")])
+        raise BadInput([Problem("no spec: give its keys inline, or its file as spec_file."), *_needed(capability)])
     return Request(
         capability,
         spec,
@@ -180,13 +213,24 @@ def _request(capability: Capability, arguments: Mapping[str, Any]) -> Request:
     )
 
 
-async def _reply(request: Request, roots: Roots, context: Context[Any, Any], reports: Reports) -> CallToolResult:
+def _needed(capability: Capability) -> tuple[Problem, ...]:
+    """What a spec of which nothing is there lacks."""
+    try:
+        validate(capability.spec, Source({}))
+    except BadInput as error:
+        return error.problems
+    return ()
+
+
+async def _reply(
+    request: Request, roots: Roots, context: Context[Any, Any], reports: Reports, runs: Runs
+) -> CallToolResult:
     folder = roots.inside(request.write_to, "write_to") if request.write_to is not None else None
 
     def work(progress: Progress) -> tuple[str, Report]:
         source = request.source(roots)
         identity = identify(
-            version("halfopen"),
+            __version__,
             request.capability.tool,
             source.file,
             source.text,
@@ -195,13 +239,21 @@ async def _reply(request: Request, roots: Roots, context: Context[Any, Any], rep
         )
         return identity, run(request.capability, source, request.options, progress)
 
-    identity, report = await in_thread(context, work)
-    reports.keep(identity, report)
+    identity, report = await in_thread(context, work, runs)
+    kept = await anyio.to_thread.run_sync(_kept, reports, identity, report)
     result = None
     if folder is not None:
         # Not abandoned when cancelled: a folder is written whole or not at all.
         result = await anyio.to_thread.run_sync(lambda: write(report.artifacts, folder, overwrite=request.overwrite))
-    told = answer(identity, report, result)
-    structured = told.model_dump(mode="json", exclude_defaults=True)
-    text = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=structured)
+    told = shortened(answer(identity if kept else None, report, result))
+    return CallToolResult(content=[TextContent(type="text", text=compact(told))], structured_content=told)
+
+
+def _kept(reports: Reports, identity: str, report: Report) -> bool:
+    try:
+        reports.keep(identity, report)
+    except NotKept as error:
+        # The caller gets the answer all the same, and nothing of where our databases are.
+        logger.warning("Report %s is not kept: %s", identity, error)
+        return False
+    return True

@@ -48,6 +48,15 @@ def outcome_line(report: Report, write: Pen, about: str = "") -> str:
     return f"{word}  {write(about)}{write(report.summary)}"
 
 
+def what_broke(report: Report) -> list[str]:
+    """A line for each error, with its place and fix; where no finding tells one, what the failed checks object to."""
+    errors = [finding for finding in report.findings if finding.severity is Severity.ERROR]
+    if errors:
+        return [f"{each.evidence[0]}: {each.code} {each.title}. {each.message} Fix: {each.fix}" for each in errors]
+    failed = (check for check in report.checks if check.status is Status.FAILED)
+    return [line for check in failed for line in check.detail.splitlines()]
+
+
 def report_text(report: Report, written: WriteResult | None, write: Pen) -> str:
     """The whole report but the texts of its artifacts; `written` is None if nothing was to be written."""
     worst_first = sorted(report.findings, key=lambda finding: (-finding.severity.rank, finding.code))

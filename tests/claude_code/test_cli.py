@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import Client
 
-from halfopen_server.commands import commands
+from halfopen_server.commands import agent, commands
 from halfopen_server.mcp import build_server
 from tests.claude_code.conftest import Claude, litter
-from tests.claude_code.scripted_api import Block, Script, ScriptedApi, scripted_api
+from tests.claude_code.scripted_api import Block, scripted_api
+from tests.claude_code.talk import Call, ask, model, once_there, results, text_of, told
+from tests.claude_code.terminal import opened
 
 pytestmark = [pytest.mark.anyio, pytest.mark.oracle]
 
@@ -40,8 +41,9 @@ MENDED = {
     **BROKEN,
     "steps": [BROKEN["steps"][0], {**CHARGE, "kind": "pivot"}, {**BROKEN["steps"][2], "can_be_refused": False}],
 }
-Call = tuple[str, dict[str, Any]]
-LOAD: Call = ("ToolSearch", {"query": f"select:{TOOL},ReadMcpResourceTool", "max_results": 2})
+# What stands where one types.
+PROMPT = "\N{HEAVY RIGHT-POINTING ANGLE QUOTATION MARK ORNAMENT}"
+READ = "ReadMcpResourceTool"
 
 
 @pytest.fixture
@@ -49,44 +51,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def results(request: dict[str, Any]) -> list[Block]:
-    """The results of tools that a request carries, in order."""
-    messages = [message["content"] for message in request["messages"] if isinstance(message["content"], list)]
-    return [block for content in messages for block in content if block["type"] == "tool_result"]
-
-
-def text_of(content: Any) -> str:
-    return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
-
-
-def model(*calls: Call | Callable[[list[Block]], Call]) -> Script:
-    """A model that makes one call after the other, each of which may depend on the results so far, and ends."""
-
-    def answer(request: dict[str, Any]) -> list[Block]:
-        seen = results(request)
-        # Requests beside the conversation offer no tools.
-        if not request.get("tools") or len(seen) == len(calls):
-            return [{"type": "text", "text": "done"}]
-        call = calls[len(seen)]
-        name, arguments = call(seen) if callable(call) else call
-        return [{"type": "tool_use", "id": f"toolu_{len(seen)}", "name": name, "input": arguments}]
-
-    return answer
-
-
 def first_artifact(seen: list[Block]) -> Call:
     report = text_of(seen[-1]["content"])
     assert report.startswith("{"), report
-    uri = json.loads(report)["artifacts"][0]["uri"]
-    return "ReadMcpResourceTool", {"server": "plugin:halfopen:halfopen", "uri": uri}
-
-
-def ask(claude: Claude, api: ScriptedApi, prompt: str, **environment: str) -> list[dict[str, Any]]:
-    """The requests of the conversation that the prompt starts."""
-    done = claude.run("-p", prompt, ANTHROPIC_BASE_URL=api.url, ANTHROPIC_API_KEY="no-key", **environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.strip() == "done"
-    return api.conversation()
+    told = json.loads(report)
+    address = f"{told['report']}/{told['artifacts'][0]['path']}"
+    return READ, {"server": "plugin:halfopen:halfopen", "uri": address}
 
 
 def test_the_plugin_is_valid_in_strict_mode(claude: Claude, clone: Path) -> None:
@@ -114,15 +84,14 @@ def test_the_plugin_installs_from_a_local_clone(installed: Claude) -> None:
 async def test_a_saga_is_designed_broken_mended_and_written(installed: Claude, typed: str) -> None:
     stray = litter(installed.project)
     written_to = {**MENDED, "write_to": "design/checkout"}
-    with scripted_api(model(LOAD, (TOOL, BROKEN), (TOOL, written_to), first_artifact)) as api:
+    with scripted_api(once_there([TOOL, READ], (TOOL, BROKEN), (TOOL, written_to), first_artifact)) as api:
         requests = ask(installed, api, f"{typed} order checkout", PYTHONPATH=os.pathsep.join(stray))
-    asked, loaded, *_, final = requests
+    asked, *_, final = requests
 
     (command,) = (command for command in commands() if command.name == "saga")
     assert command.filled("order checkout").strip() in text_of(asked["messages"][0]["content"])
-    assert TOOL in json.dumps(loaded)
 
-    broken, mended, resource = (json.loads(text_of(result["content"])) for result in results(final)[1:])
+    broken, mended, resource = (json.loads(text_of(result["content"])) for result in results(final)[-3:])
     assert broken["outcome"] == "fail"
     (finding,) = (finding for finding in broken["findings"] if finding["severity"] == "error")
     assert finding["code"] == "SAG06"
@@ -145,9 +114,9 @@ async def test_a_saga_is_designed_broken_mended_and_written(installed: Claude, t
 
 
 def test_bad_input_comes_back_as_an_error_in_our_words(installed: Claude) -> None:
-    with scripted_api(model(LOAD, (TOOL, {**MENDED, "write_to": "../elsewhere"}))) as api:
+    with scripted_api(once_there([TOOL], (TOOL, {**MENDED, "write_to": "../elsewhere"}))) as api:
         final = ask(installed, api, "/saga order checkout")[-1]
-    refused = results(final)[1]
+    refused = results(final)[-1]
     assert refused["is_error"] is True
     assert "'../elsewhere' climbs with '..'" in text_of(refused["content"])
     assert not (installed.project.parent / "elsewhere").exists()
@@ -164,11 +133,10 @@ def test_every_shortcut_works_typed_either_way(installed: Claude, name: str) -> 
 
 def test_the_knowledge_is_searched_and_its_entries_are_read(installed: Claude) -> None:
     search = TOOL.replace("design_saga", "search_knowledge")
-    load: Call = ("ToolSearch", {"query": f"select:{search},ReadMcpResourceTool", "max_results": 2})
-    read: Call = ("ReadMcpResourceTool", {"server": "plugin:halfopen:halfopen", "uri": "halfopen://laws/7"})
-    with scripted_api(model(load, (search, {"query": "how long should a timeout be"}), read)) as api:
+    read: Call = (READ, {"server": "plugin:halfopen:halfopen", "uri": "halfopen://laws/7"})
+    with scripted_api(once_there([search, READ], (search, {"query": "how long should a timeout be"}), read)) as api:
         final = ask(installed, api, "/mantra a call that hangs")[-1]
-    found, law = (text_of(result["content"]) for result in results(final)[1:])
+    found, law = (text_of(result["content"]) for result in results(final)[-2:])
     assert found.startswith("## Timeout\n> **Rule:** Every external call needs a timeout")
     assert json.loads(law)["contents"][0]["text"].startswith("# Law 7: Idempotency Is a Requirement")
 
@@ -184,3 +152,58 @@ def test_the_engineer_is_an_agent(installed: Claude) -> None:
         (asked, *_) = api.conversation()
     assert "You are **pragmatic, systems-minded, and resilience-obsessed**." in json.dumps(asked["system"])
     assert TOOL.replace("design_saga", "search_knowledge") in json.dumps(asked)
+
+
+def test_the_engineer_works_with_the_tools_of_the_plugin_when_he_is_sent(installed: Claude) -> None:
+    search = TOOL.replace("design_saga", "search_knowledge")
+    sent = "Say how long a timeout should be."
+    engineer = "halfopen:distributed-systems-engineer"
+    send: Call = ("Agent", {"subagent_type": engineer, "description": "a figure", "prompt": sent})
+    ours = once_there([search], send)
+    his = model((search, {"query": "how long should a timeout be"}))
+
+    def is_his(request: dict[str, Any]) -> bool:
+        return "resilience-obsessed" in json.dumps(request.get("system"))
+
+    with scripted_api(lambda request: his(request) if is_his(request) else ours(request)) as api:
+        done = installed.run(
+            *("-p", "ask the engineer", "--allowedTools", search),
+            ANTHROPIC_BASE_URL=api.url,
+            ANTHROPIC_API_KEY="no-key",
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    asked = [request for request in api.conversation() if is_his(request)]
+    assert sent in told(asked[0])
+    assert set(agent().allowed_tools) <= {tool["name"] for tool in asked[0]["tools"]}
+    assert "**Rule:** Every external call needs a timeout" in text_of(results(asked[-1])[0]["content"])
+
+
+def test_the_output_style_is_there_for_who_wants_it(installed: Claude) -> None:
+    words = "Nothing stands before it: no praise, no summary of the request."
+    with scripted_api(model()) as api:
+        (plain, *_) = ask(installed, api, "hello")
+    assert words not in json.dumps(plain)
+    settings = installed.home / ".claude" / "settings.json"
+    chosen = {**json.loads(settings.read_text()), "outputStyle": "halfopen:Distributed Systems Engineer"}
+    settings.write_text(json.dumps(chosen))
+    with scripted_api(model()) as api:
+        (styled, *_) = ask(installed, api, "hello")
+    assert words in json.dumps(styled)
+
+
+def test_a_resource_that_is_mentioned_in_a_terminal_comes_along(installed: Claude) -> None:
+    # The CLI resolves what is typed, not what stands in the prompt of -p: the name of our server holds colons.
+    mention = "@plugin:halfopen:halfopen:halfopen://laws/idempotency"
+    law = "# Law 7: Idempotency Is a Requirement"
+    with scripted_api(model()) as api, opened(installed, api.url) as terminal:
+        terminal.until(lambda: PROMPT in terminal.shown(), "the prompt")
+        # The server may still be on its way up; nobody would give up after one try either.
+        for times in range(1, 20):
+            terminal.enter(f"{mention} asked {times}")
+            terminal.until(lambda: len(api.conversation()) >= times, "the request")  # noqa: B023 - called in this round
+            if law in told(api.conversation()[-1]):
+                break
+            terminal.until(lambda: terminal.shown().count("done") >= times, "the answer")  # noqa: B023 - as above
+    asked = told(api.conversation()[-1])
+    assert mention in asked
+    assert law in asked

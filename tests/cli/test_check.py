@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -67,9 +68,9 @@ def test_fail_on_warning_and_quiet(invoke: Invoke, spec: Spec) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        (".", "halfopen: .: no spec is there, by the end of its name. Legal: .toy.yaml, .toy.json.\n"),
+        (".", "halfopen: .: no spec is there, by the end of its name. Legal: .toy.yaml, .toy.json, .proto.\n"),
         ("nowhere", "halfopen: nowhere: no such file or folder.\n"),
-        ("x.yaml", "halfopen: x.yaml: its name doesn't say which spec it is. Legal: .toy.yaml, .toy.json.\n"),
+        ("x.yaml", "halfopen: x.yaml: its name doesn't say which spec it is. Legal: .toy.yaml, .toy.json, .proto.\n"),
     ],
 )
 def test_nothing_to_check_is_no_pass(invoke: Invoke, spec: Spec, path: str, message: str) -> None:
@@ -82,3 +83,27 @@ def test_a_path_is_needed(invoke: Invoke) -> None:
     result = invoke("check")
     assert result.exit_code == 2
     assert result.stderr == "halfopen: Missing argument 'PATH...'.\nTry: halfopen check --help\n"
+
+
+def test_what_a_compiler_objects_to_is_told_below_the_file(invoke: Invoke, spec: Spec) -> None:
+    spec('syntax = "proto3";\nmessage A { Nope x = 1; }\n', "api/a.proto")
+    spec('syntax = "proto3";\nmessage B {}\n', "api/b.proto")
+    result = invoke("check", ".")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.splitlines() == [
+        "FAIL  api/a.proto: does not compile: 1 place.",
+        '      api/a.proto:2:13: "Nope" is not defined.',
+        "PASS  api/b.proto: compiles.",
+    ]
+
+
+def test_imports_are_found_from_wherever_in_the_project_one_stands(
+    invoke: Invoke, spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".git").mkdir()
+    spec('syntax = "proto3";\nimport "x/b.proto";\nmessage A { B b = 1; }\n', "api/x/a.proto")
+    spec('syntax = "proto3";\nmessage B {}\n', "api/x/b.proto")
+    monkeypatch.chdir(tmp_path / "api" / "x")
+    assert invoke("check", "a.proto").stdout == "PASS  a.proto: compiles.\n"
+    monkeypatch.chdir("/")
+    assert invoke("check", tmp_path).exit_code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import types
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 
 from halfopen.explain import codes
 from halfopen_server import cli_doctor
+from halfopen_server.reports import open_reports
 from tests.cli.conftest import Invoke
+from tests.reports.support import report
 
 
 def test_a_schema_is_json_schema_and_judges_specs(invoke: Invoke) -> None:
@@ -56,10 +59,13 @@ def test_an_unknown_command_names_the_nearest(invoke: Invoke) -> None:
 def test_mcp_hands_over_to_the_server(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     server = types.ModuleType("halfopen_server.mcp")
-    server.serve_stdio = lambda: calls.append("served")  # type: ignore[attr-defined]
+    server.serve_stdio = calls.append  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "halfopen_server.mcp", server)
     assert invoke("mcp").exit_code == 0
-    assert calls == ["served"]
+    assert invoke("mcp", "--reports", "memory").exit_code == 0
+    monkeypatch.setenv("HALFOPEN_REPORTS", "postgresql://db/reports")
+    assert invoke("mcp").exit_code == 0
+    assert calls == [None, "memory", "postgresql://db/reports"]
 
 
 class TestDoctor:
@@ -80,6 +86,7 @@ class TestDoctor:
             cli_doctor.Tool("no-such-thing", "program", "does nothing", "can't be had"),
         ]
         monkeypatch.setattr(cli_doctor, "tools", lambda: tuple(told))
+        monkeypatch.setenv("CLAUDE_PLUGIN_DATA", str(tmp_path))
         result = invoke("doctor")
         lines = result.stdout.splitlines()
         assert result.exit_code == 0
@@ -89,16 +96,31 @@ class TestDoctor:
             "  ok        silent (version unknown): says nothing",
             "  optional  no-such-thing: does nothing",
             "            get it: can't be had",
+            f"Reports: 0 kept (0.0 of at most 64.0 MB) in {tmp_path}/reports/reports.db",
             "All that has to be there is. Optional and not here: 1.",
         ]
         told.append(cli_doctor.Tool("no-such-distribution", "python", "is needed", "pip", required=True))
         result = invoke("doctor")
         assert result.exit_code == 1
-        assert result.stdout.splitlines()[-3:] == [
+        assert result.stdout.splitlines()[-4:] == [
             "  missing   no-such-distribution: is needed",
             "            get it: pip",
+            lines[-2],
             "Missing: no-such-distribution.",
         ]
+
+    def test_where_reports_are_kept_and_why_they_are_not(
+        self, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        def told() -> str:
+            return next(line for line in invoke("doctor").stdout.splitlines() if line.startswith("Reports: "))
+
+        monkeypatch.setenv("CLAUDE_PLUGIN_DATA", str(tmp_path))
+        open_reports(None, os.environ).keep("a", report("a", 200_000))
+        assert told() == f"Reports: 1 kept (0.1 of at most 64.0 MB) in {tmp_path}/reports/reports.db"
+        monkeypatch.setenv("HALFOPEN_REPORTS", "redis://me:secret@host")
+        assert told().startswith("Reports: input: reports can't be kept there")
+        assert "secret" not in told()
 
     def test_the_data_file_is_sound(self) -> None:
         names = [tool.name for tool in cli_doctor.tools()]

@@ -10,6 +10,7 @@ import tomllib
 
 import pytest
 
+from halfopen import __version__
 from tests.house.places import PACKAGES, ROOT, files, modules
 
 LONGEST_MODULE = 400
@@ -73,6 +74,6 @@ def test_one_version_everywhere() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     plugin = json.loads((ROOT / ".claude-plugin/plugin.json").read_text())
     locked = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
-    assert plugin["version"] == version
+    assert plugin["version"] == version == __version__
     assert [package["version"] for package in locked if package["name"] == "halfopen"] == [version]
     assert re.search(rf"^## .*{re.escape(version)}", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)

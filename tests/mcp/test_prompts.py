@@ -57,7 +57,7 @@ async def test_every_tool_that_a_command_names_exists() -> None:
         ours = [tool.removeprefix(PREFIX) for tool in command.allowed_tools if tool.startswith("mcp__")]
         assert ours
         assert set(ours) <= names
-        assert set(re.findall(r"`(design_\w+|explain|search_knowledge)`", command.text)) == set(ours)
+        assert set(re.findall(r"`(design_\w+|explain|search_knowledge|check_file)`", command.text)) == set(ours)
 
 
 async def test_every_key_and_value_of_the_spec_that_a_command_names_exists() -> None:
@@ -71,6 +71,28 @@ async def test_every_key_and_value_of_the_spec_that_a_command_names_exists() -> 
         # "halfopen" is the server's name; all other words in the part that tells how to fill in the spec are of it.
         assert len(named) > 5
         assert {word for word in named if f'"{word}"' not in schema} <= {"halfopen", f"design_{command.name}"}
+
+
+async def test_what_the_saga_command_says_of_checks_and_warnings_is_what_a_report_says() -> None:
+    (text,) = (command.text for command in commands() if command.name == "saga")
+    step = {"service": "stock", "action": "Reserve", "compensation": "Release", "writes": ["level"]}
+    spec = {
+        "saga": "checkout",
+        "services": {"stock": {}, "payment": {"deduplicates": False}},
+        "steps": [{"name": "a", **step}, {"name": "b", "service": "payment", "action": "Charge"}],
+    }
+    async with Client(build_server()) as client:
+        broken = (await client.call_tool("design_saga", spec)).structured_content
+        calm = {"lost_messages": 0, "duplicated_messages": 0, "late_messages": False, "crashes": 0}
+        warned = (await client.call_tool("design_saga", {**spec, "faults": calm})).structured_content
+    checks = {check["name"]: check for check in broken["checks"]}
+    for name, status in (("smallest set of guarantees", "failed"), ("isolation between runs", "skipped")):
+        assert f"`{name}`" in text
+        assert checks[name]["status"] == status
+    assert "`instances: 2`" in checks["isolation between runs"]["detail"]
+    words = "takes more faults than `faults` allows"
+    assert words in text
+    assert [found["severity"] for found in warned["findings"] if words in found["message"]] == ["warning"]
 
 
 async def test_a_prompt_is_the_command_with_the_request_in_it(era: str) -> None:

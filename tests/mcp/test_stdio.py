@@ -27,7 +27,9 @@ SAGA = {
 
 
 async def test_a_design_over_stdio_lies_in_the_project(era: str, tmp_path: Path) -> None:
-    server = StdioServerParameters(command=str(SCRIPT), args=["mcp"], cwd=tmp_path)
+    kept = tmp_path / "plugin data"
+    environment = {"CLAUDE_PLUGIN_DATA": str(kept)}
+    server = StdioServerParameters(command=str(SCRIPT), args=["mcp"], cwd=tmp_path, env=environment)
     async with Client(server, mode=era) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert {capability.tool for capability in capabilities()} < set(tools)
@@ -35,11 +37,17 @@ async def test_a_design_over_stdio_lies_in_the_project(era: str, tmp_path: Path)
         assert not result.is_error, result.content
         report = result.structured_content
         jsonschema.validate(report, tools["design_saga"].output_schema)
-        read = {each["path"]: (await client.read_resource(each["uri"])).contents[0] for each in report["artifacts"]}
+        addresses = {each["path"]: f"{report['report']}/{each['path']}" for each in report["artifacts"]}
+        read = {path: (await client.read_resource(address)).contents[0] for path, address in addresses.items()}
     assert report["verdicts"]
     assert read
     for path, content in read.items():
         assert (tmp_path / "design" / path).read_text(encoding="utf-8") == content.text
+    assert (kept / "reports" / "reports.db").is_file()
+    # Another process, after the first is gone.
+    async with Client(server, mode=era) as client:
+        for path, address in addresses.items():
+            assert (await client.read_resource(address)).contents[0].text == read[path].text
 
 
 SERVE_TOY = "from tests.mcp.toy import Bench; from halfopen_server.mcp import build_server; "
@@ -72,3 +80,11 @@ def test_hanging_up_ends_a_run_that_would_never_end() -> None:
 def test_it_ends_when_the_client_hangs_up_and_says_nothing_on_its_own() -> None:
     done = subprocess.run([str(SCRIPT), "mcp"], input="", capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_place_that_is_none_ends_it_with_a_word() -> None:
+    command = [str(SCRIPT), "mcp", "--reports", "mysql://me:secret@host/db"]
+    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("halfopen: input: reports can't be kept there (--reports or HALFOPEN_REPORTS).")
+    assert "secret" not in done.stderr

@@ -102,6 +102,7 @@ class Bench:
             check=self.check,
             render=self.render,
             options=ToyOptions,
+            file_suffixes=(".toy.yaml",),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,6 +13,8 @@ from halfopen_generators.saga.design import design
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.spec import SagaSpec
 
+MEASURES = ("semantic-lock", "commutative-update", "reread-value", None)
+EVERY_MEASURE = (*MEASURES, "version-file", "pessimistic-view", "by-value")
 ALL_GUARANTEES = {"deduplicates": True, "refuses_late_actions": True, "accepts_empty_compensation": True}
 
 
@@ -22,20 +24,36 @@ def designed(data: dict[str, Any] | str) -> SagaDesign:
     return design(validate(SagaSpec, source), source, Options())
 
 
-def in_a_row(steps: int, *, touching: Collection[int] = (), measure: str | None = None, **more: Any) -> SagaDesign:
-    """Steps one after the other: all compensatable and refusable but the pivot, last but one, and one behind it."""
+def in_a_row(
+    steps: int,
+    *,
+    touching: Collection[int] = (),
+    measure: str | None = None,
+    measures: Sequence[str | None] = (),
+    reads: bool = True,
+    **more: Any,
+) -> SagaDesign:
+    """Steps one after the other: all compensatable and refusable but the pivot, last but one, and one behind it.
+
+    Those that touch write one resource, and read it too; with `measures` each of these has a resource of its own, and
+    steps take turns.
+    """
     spec: dict[str, Any] = {"saga": "row", "style": "orchestration", "deadline": "60s", "services": {}, "steps": []}
     for n in range(steps):
-        spec["services"][f"p{n}"] = ALL_GUARANTEES
         step: dict[str, Any] = {"name": f"s{n}", "service": f"p{n}", "action": f"Do{n}x"}
         if n < steps - 2:
             step |= {"compensation": f"Undo{n}x", "kind": "compensatable", "can_be_refused": True}
         else:
             step |= {"kind": "pivot", "can_be_refused": True} if n == steps - 2 else {"kind": "retriable"}
         if n in touching:
-            step |= {"reads": ["stock"], "writes": ["stock"]}
-            if measure:
-                step["countermeasures"] = {"stock": measure}
+            each = measures or (measure,)
+            taken, name = each[n % len(each)], f"stock{n % len(each) or ''}"
+            step |= {"service": "store", "reads": [name] if reads else [], "writes": [name]}
+            spec["services"]["store"] = ALL_GUARANTEES
+            if taken:
+                step["countermeasures"] = {name: taken}
+        else:
+            spec["services"][f"p{n}"] = ALL_GUARANTEES
         spec["steps"].append(step)
     return designed({**spec, **more})
 
@@ -58,8 +76,17 @@ def in_parallel(steps: int, *, odd: dict[str, Any] | None = None, **more: Any) -
 
 
 @st.composite
-def orchestrated(draw: st.DrawFn, *, most_steps: int = 3, shared: bool = False, alike: bool = False) -> SagaDesign:
+def orchestrated(
+    draw: st.DrawFn,
+    *,
+    most_steps: int = 3,
+    shared: bool = False,
+    alike: bool = False,
+    resources: Sequence[str] = ("x",),
+    measures: Sequence[str | None] = MEASURES,
+) -> SagaDesign:
     """Any small orchestrated saga, good or broken; with `alike` some of its steps are side by side and the same."""
+    touched = st.lists(st.sampled_from(resources), unique=True)
     count = draw(st.integers(1, most_steps))
     maybe = st.sampled_from([True, False, None])
     spec: dict[str, Any] = {"saga": "any", "style": "orchestration", "services": {}, "steps": []}
@@ -77,12 +104,9 @@ def orchestrated(draw: st.DrawFn, *, most_steps: int = 3, shared: bool = False, 
             step["retry"] = {"attempts": draw(st.integers(1, 2))}
         if shared and draw(st.booleans()):
             step["service"] = "p0"
-            step["reads"] = draw(st.sampled_from([[], ["x"]]))
-            step["writes"] = draw(st.sampled_from([[], ["x"]]))
-            if step["reads"] or step["writes"]:
-                measures = ["semantic-lock", "commutative-update", "reread-value", None]
-                if (measure := draw(st.sampled_from(measures))) is not None:
-                    step["countermeasures"] = {"x": measure}
+            step["reads"], step["writes"] = draw(touched), draw(touched)
+            taken = {name: draw(st.sampled_from(measures)) for name in {*step["reads"], *step["writes"]}}
+            step["countermeasures"] = {name: measure for name, measure in taken.items() if measure}
         spec["steps"].append(step)
         if alike and n and draw(st.booleans()):
             last = spec["steps"][-2]

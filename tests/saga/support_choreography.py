@@ -9,10 +9,18 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from halfopen_generators.saga.choreography_scenario import ChoreographyScenario, choreography_scenarios
+from halfopen.progress import Silent
+from halfopen_generators.saga.choreography_scenario import (
+    ChoreographyMeeting,
+    ChoreographyScenario,
+    choreography_scenarios,
+)
+from halfopen_generators.saga.counterexample import scenario
+from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.targets.choreography import artifacts
 from halfopen_generators.saga.targets.choreography_brokers import BROKERS, Broker
+from halfopen_generators.saga.verify import verify
 from tests.saga.designs import designed
 
 CHECKOUT = (Path(__file__).parents[2] / "examples" / "checkout-choreography.saga.yaml").read_text()
@@ -104,6 +112,20 @@ steps:
   - {{name: twice, service: main, action: Print}}
 """
 
+# Two runs that look for a seat, hold one and pay: each by itself is right.
+TICKETS = """
+saga: tickets
+style: choreography
+correlation_key: order_id
+instances: 2
+services: {hall: {}, bank: {}}
+steps:
+  - {name: look, service: hall, action: LookAtSeats, read_only: true, reads: seats}
+  - {name: hold, service: hall, action: HoldSeat, compensation: FreeSeat, can_be_refused: true,
+     reads: seats, writes: seats}
+  - {name: pay, service: bank, action: Pay, kind: pivot, can_be_refused: true}
+"""
+
 SPECS = {
     "checkout": CHECKOUT,
     "diamond": DIAMOND,
@@ -112,14 +134,24 @@ SPECS = {
     "hasty": HASTY,
     "harmful": HARMFUL,
     "awkward": AWKWARD,
+    "tickets": TICKETS,
 }
 ALL_BROKERS = tuple(BROKERS)
+
+
+def meetings(design: SagaDesign) -> tuple[ChoreographyMeeting, ...]:
+    """The anomalies that the checker finds where runs meet, each as a meeting."""
+    if design.instances == 1:
+        return ()
+    breaks = verify(design, SagaOptions(), Silent()).breaks
+    told = (scenario(design, broken) for broken in breaks)
+    return tuple(meeting for meeting in told if isinstance(meeting, ChoreographyMeeting))
 
 
 def rendered(spec: str | SagaDesign, broker: Broker) -> dict[str, str]:
     """The generated files by path."""
     design = designed(spec) if isinstance(spec, str) else spec
-    found = artifacts(design, choreography_scenarios(design), broker)
+    found = artifacts(design, (*choreography_scenarios(design), *meetings(design)), broker)
     return {artifact.path: artifact.text for artifact in found}
 
 
@@ -138,7 +170,7 @@ class Replayed:
     outcomes: dict[str, str]
     output: str
 
-    def disagreeing(self, scenarios: tuple[ChoreographyScenario, ...]) -> dict[str, str | None]:
+    def disagreeing(self, scenarios: tuple[ChoreographyScenario | ChoreographyMeeting, ...]) -> dict[str, str | None]:
         """The scenarios that did not go as expected: those that break something must fail, the others not."""
         expected = {each.name: "xfailed" if each.breaks else "passed" for each in scenarios}
         names = sorted(expected.keys() | self.outcomes.keys())
@@ -156,6 +188,7 @@ def replayed(folder: Path, *arguments: str, **environment: str) -> Replayed:
         text=True,
         check=False,
     )
-    found = re.findall(r"^(PASSED|FAILED|XFAIL|XPASS|ERROR) \S+::test_scenario\[([^\]]+)\]", done.stdout, re.MULTILINE)
+    test = r"(?:test_scenario|test_what_one_run_does_to_another)"
+    found = re.findall(rf"^(PASSED|FAILED|XFAIL|XPASS|ERROR) \S+::{test}\[([^\]]+)\]", done.stdout, re.MULTILINE)
     words = {"PASSED": "passed", "FAILED": "failed", "XFAIL": "xfailed", "XPASS": "xpassed", "ERROR": "error"}
     return Replayed({name: words[word] for word, name in found}, done.stdout[-8000:] + done.stderr[-2000:])

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from halfopen.checkers.commands import Command
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.protocol.isolation import Instances, Resources, Touch
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources, Touch
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.targets import python, python_meetings
 from tests.saga.designs import orchestrated
@@ -38,9 +39,9 @@ def generated(design: SagaDesign) -> Any:
     """`anomalies` of the generated tests, over that design instead of the generated package."""
     saga = python.python_saga(design)
     text = python.rendered(
-        "python/tests/anomalies.py.j2", "anomalies.py", saga, order_free=python_meetings.order_free(saga)
+        "python/tests/anomalies.py.j2", "anomalies.py", saga, order_free=python_meetings.order_free(design), imports=""
     ).text
-    lines = [line for line in text.splitlines() if not line.startswith(f"from {saga.package}")]
+    lines = text.splitlines()
     steps = {step.name: SimpleNamespace(service=step.service, compensation=step.compensation) for step in design.steps}
     # A dataclass looks for its module by name.
     module = sys.modules["generated_anomalies"] = ModuleType("generated_anomalies")

@@ -7,15 +7,31 @@ import dataclasses
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inline_snapshot import snapshot
 
 from halfopen.progress import Silent
+from halfopen.registry import capability
+from halfopen.run import run
+from halfopen.source import parse_source
+from halfopen.vocabulary import Severity
 from halfopen_generators.saga.choreography_run import Handler, Heard, Run
 from halfopen_generators.saga.choreography_scenario import choreography_scenarios, scenario_of
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import GUARANTEES, SagaDesign
 from halfopen_generators.saga.verify import verify
 from tests.saga.designs import designed
-from tests.saga.support_choreography import CHECKOUT, DIAMOND, HARMFUL, HASTY, LACKING, SPECS, TWO
+from tests.saga.support_choreography import (
+    CHECKOUT,
+    DIAMOND,
+    HARMFUL,
+    HASTY,
+    LACKING,
+    SPECS,
+    TICKETS,
+    TWO,
+    meetings,
+    rendered,
+)
 
 
 def test_the_example_has_a_run_for_every_failure() -> None:
@@ -131,3 +147,84 @@ def test_what_a_run_breaks_the_checker_finds_too(design: SagaDesign) -> None:
     proven = {found.breach.code for found in verify(design, SagaOptions(), Silent()).breaks}
     assert shown <= proven
     assert bool(shown) == bool(proven)
+
+
+LOCKED = TICKETS.replace("reads: seats", "reads: seats, countermeasures: {seats: semantic-lock}")
+# A run is said to have ended before its hold is undone.
+EARLY = (
+    LOCKED.replace("steps:", "ends: {PayFailed: cancelled, HoldFailed: cancelled, Paid: committed}\nsteps:")
+    .replace("action: Pay,", "action: Pay, emits: Paid, emits_on_refusal: PayFailed,")
+    .replace("can_be_refused: true,\n", "can_be_refused: true, emits_on_refusal: HoldFailed,\n")
+)
+
+
+def found_in(text: str, *, exact: bool) -> list[tuple[str, str, str | None]]:
+    breaks = verify(designed(text), SagaOptions(exact=exact), Silent()).breaks
+    return sorted((broken.breach.code, broken.breach.step, broken.breach.resource) for broken in breaks)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_lock_is_free_once_an_event_that_ends_its_run_is_heard(*, exact: bool) -> None:
+    assert found_in(LOCKED, exact=exact) == []
+    assert {code for code, _, _ in found_in(TICKETS, exact=exact)} == {"SAG12"}
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_an_end_that_comes_before_everything_is_undone_frees_the_lock_too_soon(*, exact: bool) -> None:
+    assert {code for code, _, _ in found_in(EARLY, exact=exact)} == {"SAG12"}
+
+
+def test_a_run_that_hears_its_end_is_told() -> None:
+    breaks = verify(designed(EARLY), SagaOptions(), Silent()).breaks
+    dirty = next(broken for broken in breaks if broken.breach.promise == "no dirty read")
+    assert "Run A: hall hears that the run has ended, and frees its locks." in dirty.told.sentences
+
+
+def test_each_anomaly_becomes_a_meeting_of_runs_in_the_told_order() -> None:
+    told = {
+        meeting.told: [f"{'AB'[run]} {heard.event}" for run, heard in meeting.schedule]
+        for meeting in meetings(designed(TICKETS))
+    }
+    assert told == snapshot(
+        {
+            ("fuzzy read of seats at hold",): [
+                "A TicketsRequested",
+                "B TicketsRequested",
+                "A LookAtSeatsSucceeded",
+                "B LookAtSeatsSucceeded",
+            ],
+            ("dirty read of seats at hold",): [
+                "A TicketsRequested",
+                "A LookAtSeatsSucceeded",
+                "A HoldSeatSucceeded",
+                "B TicketsRequested",
+                "A PayRefused",
+            ],
+            ("lost update of seats at hold",): [
+                "A TicketsRequested",
+                "A LookAtSeatsSucceeded",
+                "A HoldSeatSucceeded",
+                "B TicketsRequested",
+                "B LookAtSeatsSucceeded",
+                "A PayRefused",
+            ],
+        }
+    )
+
+
+def test_what_generated_code_does_not_keep_is_reported_and_stands_above_the_function() -> None:
+    for text, measure in ((LOCKED, "semantic-lock"), (LOCKED.replace("semantic-lock", "reread-value"), "reread-value")):
+        for target in (None, "nats", "kafka", "rabbitmq"):
+            found = run(capability("saga"), parse_source(text), SagaOptions(target=target), Silent()).findings
+            left = [finding for finding in found if finding.code == "TGT01"]
+            assert [each.evidence[0].path for each in left] == [
+                "steps[0].countermeasures.seats",
+                "steps[1].countermeasures.seats",
+            ]
+            assert all(f"does not keep {measure} on seats" in each.message for each in left)
+            assert all(each.severity is Severity.WARNING for each in left)
+        business = rendered(text, "nats")["tickets_saga/business.py"]
+        assert business.count("Yours to keep") == 2
+    free = LOCKED.replace("semantic-lock", "commutative-update")
+    found = run(capability("saga"), parse_source(free), SagaOptions(target="nats"), Silent()).findings
+    assert [finding for finding in found if finding.code == "TGT01"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from halfopen.progress import Silent
 from halfopen.vocabulary import Outcome
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources
+from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.verify import verify
-from tests.saga.designs import ALL_GUARANTEES, designed, in_parallel
+from tests.saga.designs import ALL_GUARANTEES, designed, in_a_row, in_parallel
 from tests.saga.promela.opinion import need_spin
 from tests.saga.promela.promela import DIRTY_READ, FUZZY_READ, LOST_UPDATE, promela_of_two
 from tests.saga.promela.spin import verify as ask_spin
@@ -114,6 +118,26 @@ def test_a_broken_twin_of_a_countermeasure_is_caught(
     model = promela_of_two(two_runs(name))
     assert rule in model
     assert set(ask_spin(model.replace(rule, mutant), tmp_path, live=False, small=True).broken) == breaks
+
+
+@pytest.mark.parametrize("measure", ["semantic-lock", "reread-value"])
+def test_a_business_rule_is_asked_only_once_the_lock_is_free(measure: str) -> None:
+    design = in_a_row(3, touching=range(2), measure=measure, instances=2)
+    run = Run(design, exact=False, resources=Resources.of(design))
+    model = Instances(run.model, 2, symmetry=False, partial_order=False)
+    held = [run.model.layout.variables[f"lock.{s.service}/{r}"] for s in design.steps for r in s.writes]
+    asked: Counter[bool] = Counter()
+    seen, waiting = set(model.initial()), list(model.initial())
+    while waiting:
+        state = waiting.pop()
+        for (who, command), successor in model.steps(state):
+            if command.kind == "refuse" and design.by_name[command.subject].writes:
+                asked[any(lock.of(state[1 - who]) for lock in held)] += 1
+            if successor not in seen and not command.breaks:
+                seen.add(successor)
+                waiting.append(successor)
+    assert asked[True] == 0
+    assert asked[False] > 0
 
 
 def test_what_the_model_is_not_written_for_is_said() -> None:

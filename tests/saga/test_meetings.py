@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
 from inline_snapshot import snapshot
 
 from halfopen.progress import Silent
 from halfopen.registry import capability
 from halfopen.run import run
 from halfopen.source import parse_source
+from halfopen_generators.saga.counterexample import scenario
 from halfopen_generators.saga.meetings import kept_apart
 from halfopen_generators.saga.options import SagaOptions
-from halfopen_generators.saga.scenario import Delivery, Meeting, Turn
+from halfopen_generators.saga.scenario import Delivery, Meeting, Scenario, Turn
+from halfopen_generators.saga.verify import verify
 from tests.saga.support_dbos import CHECKOUT, designed
 from tests.saga.support_dbos import rendered as for_dbos
-from tests.saga.support_meetings import BROKEN, LOCKED, REREAD, counterexamples
+from tests.saga.support_meetings import BACK, BROKEN, IN_THE_WAY, LOCKED, REREAD, counterexamples
 from tests.saga.support_temporal import rendered as for_temporal
 
 
@@ -27,8 +30,14 @@ def turns(meeting: Meeting) -> list[str]:
     return found
 
 
+def anomaly(meeting: Meeting) -> str:
+    """The one thing that is told of it."""
+    (told,) = meeting.told
+    return told.partition(" of ")[0]
+
+
 def test_each_anomaly_becomes_a_meeting() -> None:
-    assert {meeting.anomaly: turns(meeting) for meeting in counterexamples(BROKEN)} == snapshot(
+    assert {anomaly(meeting): turns(meeting) for meeting in counterexamples(BROKEN)} == snapshot(
         {
             "dirty read": ["A look", "A hold", "A pay", "B look", "A hold compensation"],
             "fuzzy read": ["A look", "B look", "A hold", "B hold"],
@@ -38,14 +47,14 @@ def test_each_anomaly_becomes_a_meeting() -> None:
 
 
 def test_a_meeting_tells_the_fates_of_each_run() -> None:
-    (dirty,) = [meeting for meeting in counterexamples(BROKEN) if meeting.anomaly == "dirty read"]
+    (dirty,) = [meeting for meeting in counterexamples(BROKEN) if anomaly(meeting) == "dirty read"]
     assert dirty.runs == ((Delivery("pay", "action", "refused"),), ())
     assert (dirty.service, dirty.resource, dirty.at, dirty.breaks) == ("hall", "seats", ("hold",), "SAG12")
 
 
 def test_three_runs_meet_in_the_same_way() -> None:
     found = counterexamples(BROKEN.replace("instances: 2", "instances: 3"))
-    assert {meeting.anomaly for meeting in found} == {"dirty read", "fuzzy read", "lost update"}
+    assert {anomaly(meeting) for meeting in found} == {"dirty read", "fuzzy read", "lost update"}
     assert {len(meeting.runs) for meeting in found} <= {2, 3}
 
 
@@ -63,6 +72,55 @@ def test_a_finding_names_the_test() -> None:
         }
     )
     assert names["dbos"] == names["temporal"] == names["step-functions"]
+
+
+def test_runs_that_are_in_each_others_way_meet_as_it_is_told() -> None:
+    found = {
+        meeting.name: (turns(meeting), meeting.told)
+        for broken, _ in IN_THE_WAY.values()
+        for meeting in counterexamples(broken)
+    }
+    assert found == snapshot(
+        {
+            "counterexample-sag-09-meal-runs": (
+                ["A pay", "A seat", "B pay", "B meal"],
+                ("run A stands at meal: run B holds meals", "run B stands at seat: run A holds seats"),
+            ),
+            "counterexample-sag-03-hold-runs": (
+                ["A look", "B look", "B pay", "B hold"],
+                ("run A stands at hold: seats has changed since this run read it",),
+            ),
+            "counterexample-sag-02-hold-runs": (
+                ["A look", "A pay", "B look", "A hold", "B pay", "B hold refused"],
+                ("run B was cancelled, and pay stands",),
+            ),
+            "counterexample-sag-02-pay-runs": (
+                ["A look", "A pay", "B look", "A hold", "B pay", "B hold refused"],
+                ("run B was cancelled, and pay stands",),
+            ),
+        }
+    )
+
+
+@pytest.mark.parametrize("name", IN_THE_WAY)
+def test_runs_that_are_in_nobodys_way_have_nothing_told_of_them(name: str) -> None:
+    assert counterexamples(IN_THE_WAY[name][1]) == ()
+
+
+def test_who_is_refused_since_a_value_has_changed_is_not_refused_by_a_business_rule() -> None:
+    for meeting in counterexamples(BACK):
+        assert meeting.runs == ((), ())
+        assert [turn.reaction for turn in meeting.turns][-1] == "refused"
+
+
+def test_a_run_that_breaks_a_promise_alone_is_no_meeting() -> None:
+    design = designed(
+        BROKEN.replace("services: {hall: {}, bank: {}}", "services: {hall: {deduplicates: false}, bank: {}}")
+    )
+    told = [scenario(design, broken) for broken in verify(design, SagaOptions(), Silent()).breaks]
+    alone = [each for each in told if isinstance(each, Scenario)]
+    assert [each.breaks for each in alone] != []
+    assert None not in told
 
 
 def test_a_lock_is_waited_for_until_the_run_that_holds_it_has_ended_either_way() -> None:

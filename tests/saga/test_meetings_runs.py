@@ -19,7 +19,7 @@ from halfopen_generators.saga.targets import step_functions
 from tests.oracles import require
 from tests.saga import support_dbos, support_temporal
 from tests.saga.support_dbos import drive, need_dbos, python
-from tests.saga.support_meetings import BROKEN, ITSELF, LOCKED, REREAD, counterexamples, modules
+from tests.saga.support_meetings import BROKEN, IN_THE_WAY, ITSELF, LOCKED, REREAD, counterexamples, modules
 from tests.saga.support_postgres import private_postgres
 from tests.saga.support_temporal import program
 
@@ -84,11 +84,56 @@ def test_they_no_longer_happen_once_the_spec_is_mended(
     found = outcomes(process)
     # What is expected to fail and does not is what a strict xfail reports.
     gone = {name for name, outcome in found.items() if "counterexample" in name and outcome == "FAILED"}
-    expected = {meeting.name for meeting in counterexamples(BROKEN) if str(meeting.anomaly).startswith(mends)}
+    expected = {meeting.name for meeting in counterexamples(BROKEN) if meeting.told[0].startswith(mends)}
     assert gone == expected, process.stdout + process.stderr
     assert process.stdout.count("[XPASS(strict)]") >= len(expected)
     kept = [outcome for name, outcome in found.items() if name.startswith("kept-apart")]
     assert kept == ["PASSED"] * (2 if text == LOCKED else 1)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", IN_THE_WAY)
+def test_runs_are_in_each_others_way_as_it_is_told(engine: str, name: str, tmp_path: Path) -> None:
+    text, _ = IN_THE_WAY[name]
+    process = run_meetings(written(engine, text, tmp_path), "-k", "counterexample")
+    told = [meeting.name for meeting in counterexamples(text)]
+    assert outcomes(process) == dict.fromkeys(told, "XFAIL"), process.stdout + process.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "not_kept"),
+    [
+        ("locks", 'if each.touch.by == "semantic-lock"', 'if each.touch.by == "no lock"'),
+        ("values", 'each.touch.by == "reread-value"', 'each.touch.by == "no value"'),
+        ("effects", 'each.touch.by == "reread-value"', 'each.touch.by == "no value"'),
+    ],
+)
+def test_what_is_told_counts_as_expected_only_if_it_happens(
+    name: str, kept: str, not_kept: str, tmp_path: Path
+) -> None:
+    text, _ = IN_THE_WAY[name]
+    folder = written("dbos", text, tmp_path)
+    place = folder / "tickets_saga" / "isolation.py"
+    source = place.read_text("utf-8")
+    assert source.count(kept) == 1
+    place.write_text(source.replace(kept, not_kept), encoding="utf-8")
+    process = run_meetings(folder, "-k", "counterexample")
+    told = [meeting.name for meeting in counterexamples(text)]
+    assert outcomes(process) == dict.fromkeys(told, "FAILED"), process.stdout + process.stderr
+    assert process.stdout.count("[XPASS(strict)]") >= len(told)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_tests_of_runs_that_meet_are_laid_out_and_typed(engine: str, tmp_path: Path) -> None:
+    for name, text in {"broken": BROKEN, "locks": IN_THE_WAY["locks"][0], "values": IN_THE_WAY["values"][0]}.items():
+        folder = written(engine, text, tmp_path / name)
+        for command in (
+            ["ruff", "format", "--isolated", "--diff"],
+            ["ruff", "check", "--isolated"],
+            ["mypy", "--strict"],
+        ):
+            process = python(folder, "-m", *command, "--cache-dir", tmp_path / "cache", ".")
+            assert process.returncode == 0, process.stdout + process.stderr
 
 
 def test_runs_are_kept_apart_on_postgresql(server: str, tmp_path: Path) -> None:

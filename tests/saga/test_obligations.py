@@ -11,7 +11,8 @@ from halfopen.progress import Silent
 from halfopen.registry import capability
 from halfopen.run import run
 from halfopen.source import Source
-from halfopen.vocabulary import Check, Outcome, Report, ReportOutcome
+from halfopen.vocabulary import Check, Outcome, Report, ReportOutcome, Status
+from halfopen_generators.saga import verify as verification
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.verify import verify
 from tests.saga.designs import ALL_GUARANTEES, designed
@@ -107,3 +108,32 @@ def test_beyond_a_broken_promise_nothing_is_said_to_be_needless() -> None:
     assert None in known.values()
     unknown = next(o for o in found.obligations if o.needed is None)
     assert unknown.because.startswith("Nothing is explored beyond a broken promise")
+
+
+class _Until:
+    """Cancelled once the first exploration is through."""
+
+    def __init__(self) -> None:
+        self.ended = False
+
+    def report(self, done: int, what: str) -> None:
+        """Nobody listens."""
+
+    def cancelled(self) -> bool:
+        return self.ended
+
+
+def test_a_set_that_nobody_had_time_to_try_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    until = _Until()
+    within = verification._within_its_faults
+
+    def first(*arguments: Any) -> Any:
+        found = within(*arguments)
+        until.ended = True
+        return found
+
+    monkeypatch.setattr(verification, "_within_its_faults", first)
+    spec = spec_of([UNDOABLE, PIVOT], p={"deduplicates": False}, q={})
+    (check,) = set_of(run(capability("saga"), Source(spec), SagaOptions(), until))
+    assert check.status is Status.SKIPPED
+    assert check.detail == "not known: the search was ended before every guarantee that is missing could be kept"

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from halfopen.checkers.explore import Budget, explore
-from halfopen.progress import Silent
+from halfopen.checkers.explore import EVERY_RUN_ENDS, Budget, explore
+from halfopen.progress import Deadline, Silent
 from halfopen_generators.saga import verify as verification
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.protocol.isolation import Instances, Resources
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources
 from halfopen_generators.saga.protocol.orchestration import Run
+from halfopen_generators.saga.protocol.replay import replay
 from halfopen_generators.saga.protocol.shortest import shortest_runs
 from halfopen_generators.saga.verify import Break, verify
 from tests.saga.designs import designed, orchestrated
@@ -124,3 +126,15 @@ def test_what_one_run_breaks_two_break_as_well(design: SagaDesign) -> None:
     )
     if alone.bound is None and both.bound is None:
         assert set(alone.violations) <= set(both.violations)
+
+
+def test_who_is_cancelled_looks_no_further() -> None:
+    design = of(BESIDE)
+    model = Run(design, exact=True).model
+    up = Deadline(Silent(), seconds=-1)
+    found = shortest_runs(model, explore(model).violations)
+    assert found
+    assert shortest_runs(model, [*found, EVERY_RUN_ENDS], progress=up) == {}
+    path = next(iter(found.values()))
+    assert replay(path, model) is not None
+    assert replay(path, model, up) is None

@@ -19,5 +19,6 @@ capability = Capability(
     decisions=lambda api: api.decisions,
     check=check,
     render=render,
+    paths=("previous",),
     file_suffixes=(".grpc.yaml", ".grpc.yml", ".grpc.json"),
 )

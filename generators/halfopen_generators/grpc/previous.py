@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfopen.checkers import programs
-from halfopen.source import BadInput, Source
+from halfopen.source import BadInput, Source, open_regular
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FileDescriptorProto
@@ -123,7 +123,7 @@ def _enum(found: EnumDescriptorProto) -> Released:
 
 def _bytes(path: Path, given: str, source: Source) -> bytes:
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb", opener=open_regular) as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadInput([source.problem(_PLACE, f"{given!r} can't be read: {error.strerror}.")]) from None
@@ -151,15 +151,10 @@ def _compiled(folder: Path, given: str, source: Source) -> bytes:
             raise BadInput([source.problem(_PLACE, f"{name} in {given!r} is not UTF-8 text.")]) from None
     if not texts:
         raise BadInput([source.problem(_PLACE, f"{given!r} holds no .proto file.")])
-    made = programs.descriptor_set(".", texts)
-    if made.objections:
-        message = f"{given!r} doesn't compile: {_first(made.objections)}."
+    for objection in programs.objections(".", texts):
+        message = f"{given!r} doesn't compile: {str(objection).rstrip('.')}."
         raise BadInput([source.problem(_PLACE, message)])
-    return made.image
-
-
-def _first(objections: Iterable[str]) -> str:
-    return next(iter(objections)).rstrip(".")
+    return programs.descriptor_set(".", texts)
 
 
 def _protos(root: Path) -> Iterator[Path]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
 
+from halfopen import __version__
 from halfopen.progress import Progress
 from halfopen.registry import Judged
 from halfopen.vocabulary import (
@@ -17,19 +17,15 @@ from halfopen.vocabulary import (
     Status,
 )
 from halfopen_generators.saga import contracts
-from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
-from halfopen_generators.saga.counterexample import scenario
+from halfopen_generators.saga.counterexample import Test, scenario
 from halfopen_generators.saga.obligations import obligations, smallest_set
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.promises import ALL_OR_COMPENSATED, Breach
 from halfopen_generators.saga.render import unsupported
-from halfopen_generators.saga.scenario import Meeting, Scenario
 from halfopen_generators.saga.static_rules import at, finding, static_findings
 from halfopen_generators.saga.unchecked import unchecked
 from halfopen_generators.saga.verify import Break, Verification, verify
-
-Test = Scenario | Meeting | ChoreographyScenario
 
 # What to do about a broken promise, by code, and by fault or promise where one code has several.
 # {service}, {action}, {compensation} and {resource} are the step's; what else there is comes with the fault.
@@ -178,7 +174,7 @@ def _exploration(design: SagaDesign, verification: Verification) -> Check:
     if not verification.complete:
         detail += f"; ended early at {explored.bound}, so nothing is said of what lies beyond"
     status = Status.FAILED if broken else Status.PASSED if verification.complete else Status.SKIPPED
-    return Check(name="state exploration", tool="halfopen", version=version("halfopen"), status=status, detail=detail)
+    return Check(name="state exploration", tool="halfopen", version=__version__, status=status, detail=detail)
 
 
 def _codes(breaks: Iterable[Break]) -> str:

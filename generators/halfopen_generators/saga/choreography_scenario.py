@@ -42,6 +42,21 @@ class ChoreographyScenario:
     breaks: str | None = None
 
 
+@dataclass(frozen=True)
+class ChoreographyMeeting:
+    """Several runs at once over the same resources: who of which run hears what, in order; the rest follows after.
+
+    `told` is what the spec as it stands lets happen, in the words in which the generated tests tell it.
+    """
+
+    name: str  # kebab-case, unique within a design
+    title: str  # one sentence
+    runs: int
+    schedule: tuple[tuple[int, Heard], ...]  # the run, counted from 0, and what is heard
+    told: tuple[str, ...]  # such as "lost update of stock at reserve"
+    breaks: str
+
+
 def choreography_scenarios(design: SagaDesign) -> tuple[ChoreographyScenario, ...]:
     """Every scenario that follows from the design alone, the happy path first."""
     found: dict[str, ChoreographyScenario] = {}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 
+from halfopen import __version__
 from halfopen.vocabulary import Check, Obligation, Status
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign
 from halfopen_generators.saga.spec import Guarantee
@@ -44,7 +44,7 @@ def smallest_set(design: SagaDesign, verification: Verification) -> Iterator[Che
         yield Check(
             name="smallest set of guarantees",
             tool="halfopen",
-            version=version("halfopen"),
+            version=__version__,
             status=status,
             detail=detail,
         )
@@ -52,6 +52,8 @@ def smallest_set(design: SagaDesign, verification: Verification) -> Iterator[Che
 
 def _smallest_set(design: SagaDesign, mended: Verification) -> tuple[Status, str]:
     explored = mended.verdicts[0].explored
+    if mended.missing(design):
+        return Status.SKIPPED, "not known: the search was ended before every guarantee that is missing could be kept"
     if mended.breaks:
         promises = ", ".join(dict.fromkeys(broken.breach.promise for broken in mended.breaks))
         return Status.FAILED, f"no set makes the saga safe: still broken with every guarantee kept: {promises}"

@@ -69,13 +69,11 @@ def target(design: SagaDesign, asked: str | None) -> str:
 
 
 def unsupported(design: SagaDesign, asked: str | None) -> tuple[Finding, ...]:
-    """What the target that was asked for says otherwise than the spec; nothing if none was asked for.
+    """What the target says otherwise than the spec: the one that was asked for, or the one that fits its style.
 
     Raises:
         BadInput: the target can't say the style of the saga.
     """
-    if asked is None:
-        return ()
     # A target that says everything as it stands has nothing to tell.
     told = getattr(_module(target(design, asked)), "unsupported", None)
     found: tuple[Finding, ...] = told(design, Source(data=None)) if told else ()

@@ -73,8 +73,9 @@ class Meeting:
     """Several runs at once over the same resources: the fates of each one's requests, and who is let in when.
 
     Each request is let in at its turn. One that has no turn waits until all turns are over, but for the end of
-    its own run. `at` are the steps whose touches of the resource the meeting is about; `anomaly` is what the
-    spec as it stands lets happen there, None if the runs have to be kept apart.
+    its own run. `at` are the steps whose touches of the resource the meeting is about. `told` is what the spec as
+    it stands lets happen, in the words in which the generated tests tell it; nothing if the runs have to be kept
+    apart.
     """
 
     name: str  # kebab-case, unique within a design
@@ -84,7 +85,7 @@ class Meeting:
     service: str
     resource: str
     at: tuple[str, ...]
-    anomaly: str | None = None  # such as "lost update"
+    told: tuple[str, ...] = ()  # such as "lost update of stock at reserve"
     breaks: str | None = None  # the code of the finding that it shows
 
 

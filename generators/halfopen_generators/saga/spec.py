@@ -38,6 +38,13 @@ Ending = Literal["committed", "cancelled"]
 Visibility = Literal["required", "optional"]
 
 
+# Told where the steps are missing.
+_STEPS = [
+    {"name": "reserve-stock", "service": "inventory", "action": "ReserveStock", "compensation": "ReleaseStock"},
+    {"name": "charge-card", "service": "payment", "action": "ChargeCard", "can_be_refused": True},
+]
+
+
 class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -145,7 +152,7 @@ class SagaSpec(_Spec):
     correlation_key: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None = None
     deadline: Duration | None = None
     services: dict[Name, Participant] = Field(default_factory=dict)
-    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=200)]
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=200, examples=[_STEPS])]
     ends: dict[Word, Ending] = Field(
         default_factory=dict, description="Choreography: the events that end a run, and how."
     )

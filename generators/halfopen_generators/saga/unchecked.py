@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 
+from halfopen import __version__
 from halfopen.vocabulary import Check, Status
 from halfopen_generators.saga.plan import SagaDesign
 
@@ -15,7 +15,7 @@ def unchecked(design: SagaDesign) -> Iterator[Check]:
         yield Check(
             name="isolation between runs",
             tool="halfopen",
-            version=version("halfopen"),
+            version=__version__,
             status=Status.SKIPPED,
             detail=(
                 f"one run alone was explored; whether two that meet on {', '.join(shared)} lose or misread anything is "

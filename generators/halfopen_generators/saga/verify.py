@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,9 +14,10 @@ from halfopen.progress import Progress
 from halfopen.vocabulary import Explored, Outcome, Verdict
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign
-from halfopen_generators.saga.protocol.blame import RunEnd
+from halfopen_generators.saga.protocol.blame import RunEnd, Wait
 from halfopen_generators.saga.protocol.choreography import Choreography
-from halfopen_generators.saga.protocol.isolation import Instances, Resources
+from halfopen_generators.saga.protocol.instances import Instances
+from halfopen_generators.saga.protocol.isolation import Resources
 from halfopen_generators.saga.protocol.orchestration import Run
 from halfopen_generators.saga.protocol.promises import ISOLATION_PROMISES, PROMISES, Breach
 from halfopen_generators.saga.protocol.replay import replay
@@ -29,6 +31,12 @@ WHOLE = 20_000
 MOST_WITHIN_BOUNDS = 200_000
 # So many over the growing network, in every order, to find the shortest run there.
 MOST_OF_ANY_ORDER = 100_000
+# So many of several runs in every order, to find the shortest way to where a run stands for ever.
+MOST_IN_ANY_ORDER = 1_000_000
+
+# Only the exploration itself ends by the clock, and its bound is told. What comes after it is bounded by states alone,
+# since it decides which run is shown and in what words: the same on every machine.
+_NO_CLOCK = math.inf
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Break:
     # Where a code has several faults, which one it is; and the words that a fix for it needs.
     fault: str
     words: Mapping[str, str]
+    # Who stands for ever where runs are in each other's way.
+    waits: tuple[Wait, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,14 @@ class Verification:
         """What is found once nobody lacks a guarantee that the saga needs."""
         return self.with_missing or self
 
+    def missing(self, design: SagaDesign) -> frozenset[tuple[str, Guarantee]]:
+        """By participant, the guarantees for want of which it breaks."""
+        return frozenset(
+            (design.by_name[broken.breach.step].service, broken.breach.want)
+            for broken in self.breaks
+            if broken.breach.want
+        )
+
 
 @dataclass(frozen=True)
 class _Run:
@@ -85,21 +103,13 @@ def verify(design: SagaDesign, options: SagaOptions, progress: Progress) -> Veri
     what lies beyond a broken promise was not seen before.
     """
     found = again = _within_its_faults(design, options, progress)
-    while missing := _missing(design, again):
+    while not progress.cancelled() and (missing := again.missing(design)):
         # Over and over for one run alone, which takes few states; for several once that lacks nothing any more.
-        while missing:
+        while missing and not progress.cancelled():
             design = _kept(design, missing)
-            missing = _missing(design, _doubts_settled(design, options, progress))
+            missing = _doubts_settled(design, options, progress).missing(design)
         again = _within_its_faults(design, options, progress)
     return found if again is found else replace(found, with_missing=again)
-
-
-def _missing(design: SagaDesign, found: Verification) -> Collection[tuple[str, Guarantee]]:
-    return {
-        (design.by_name[broken.breach.step].service, broken.breach.want)
-        for broken in found.breaks
-        if broken.breach.want
-    }
 
 
 def _within_its_faults(design: SagaDesign, options: SagaOptions, progress: Progress) -> Verification:
@@ -128,7 +138,8 @@ def _doubts_settled(
     doubtful = {broken.label: broken for broken in found.breaks if not broken.replayed and broken.label not in known}
     if not doubtful:
         return found
-    within = options.model_copy(update={"exact": True, "max_states": min(options.max_states, MOST_WITHIN_BOUNDS)})
+    states = min(options.max_states, MOST_WITHIN_BOUNDS)
+    within = options.model_copy(update={"exact": True, "max_states": states, "max_seconds": _NO_CLOCK})
     bounded = _Verifier(design, within, progress, alone).run()
     if not bounded.complete:
         return found
@@ -184,21 +195,21 @@ class _Verifier:
             if breach.want is not None:
                 needed.setdefault((self.design.by_name[breach.step].service, breach.want), found)
         broken = {label: result.violations[label] for label in fresh - kept.keys()}
-        breaks = sorted((*known, *self._breaks(self._within_bounds(broken, budget))), key=_shortest_first)
+        breaks = sorted((*known, *self._breaks(self._within_bounds(broken))), key=_shortest_first)
         verdicts = tuple(_verdicts(result.explored, breaks, self.instances))
         return Verification(
             tuple(breaks), needed, verdicts, result.bound is None, self.instances, bounded=self.options.exact
         )
 
-    def _within_bounds(self, broken: Mapping[str, Path[Any, Any]], budget: Budget) -> Mapping[str, _Run]:
+    def _within_bounds(self, broken: Mapping[str, Path[Any, Any]]) -> Mapping[str, _Run]:
         """By fault the shortest run that the bounds of `faults` allow, where there is such a run."""
-        nearest = shortest_runs(self._exact, broken) if broken else {}
+        nearest = shortest_runs(self._exact, broken, progress=self.progress) if broken else {}
         found = {label: _Run(path, self._exact_protocol, within_bounds=True) for label, path in nearest.items()}
         rest = {label: path for label, path in broken.items() if label not in found}
         if self.options.exact:
             return found | {label: _Run(path, self.protocol, within_bounds=True) for label, path in rest.items()}
-        for label, path in self._shortest(rest, budget).items():
-            replayed = replay(path, self._exact)
+        for label, path in self._shortest(rest).items():
+            replayed = replay(path, self._exact, self.progress)
             found[label] = (
                 _Run(path, self.protocol, within_bounds=False)
                 if replayed is None
@@ -206,7 +217,7 @@ class _Verifier:
             )
         return found
 
-    def _shortest(self, broken: Mapping[str, Path[Any, Any]], budget: Budget) -> Mapping[str, Path[Any, Any]]:
+    def _shortest(self, broken: Mapping[str, Path[Any, Any]]) -> Mapping[str, Path[Any, Any]]:
         """The shortest paths over the growing network, each event counted as often as it takes within bounds.
 
         Partial order keeps what can be reached, but may lead there by a detour. And over the growing network a step is
@@ -214,12 +225,20 @@ class _Verifier:
         """
         if not broken:
             return broken
-        every_order = self._model(self.protocol, exact=False, ordered=False)
+        several = self.instances > 1
+        model = self.protocol.model
+        every_order: Model[Any, Any] = Instances(model, self.instances, partial_order=False) if several else model
         found = shortest_runs(
-            every_order, broken.keys() - {EVERY_RUN_ENDS}, most_states=MOST_OF_ANY_ORDER, events=self._tries
+            every_order,
+            broken.keys() - {EVERY_RUN_ENDS},
+            most_states=MOST_OF_ANY_ORDER,
+            events=self._tries,
+            progress=self.progress,
         )
-        if self.instances > 1 and EVERY_RUN_ENDS in broken:
-            found |= explore(every_order, budget=budget, progress=self.progress).violations
+        if several and EVERY_RUN_ENDS in broken:
+            budget = Budget(min(self.options.max_states, MOST_IN_ANY_ORDER), _NO_CLOCK)
+            stuck = explore(every_order, budget=budget, progress=self.progress).violations
+            found |= {EVERY_RUN_ENDS: stuck.get(EVERY_RUN_ENDS, broken[EVERY_RUN_ENDS])}
         return {label: found.get(label, path) for label, path in broken.items()}
 
     def _tries(self, action: Any) -> int:
@@ -258,7 +277,8 @@ class _Verifier:
         if self.instances == 1:
             return protocol.model
         # Partial order needs a graph without cycles, which exact mode does not have.
-        return Instances(protocol.model, self.instances, symmetry=ordered, partial_order=ordered and not exact)
+        unbounded = ordered and not exact
+        return Instances(protocol.model, self.instances, symmetry=ordered, partial_order=unbounded, forget=unbounded)
 
     @cached_property
     def _exact_protocol(self) -> Run | Choreography:
@@ -281,7 +301,7 @@ class _Verifier:
         narrator = Narrator(self.design, run.protocol.model.layout, runs=self.instances)
         told = narrator.tell(events, blame.told)
         breach = replace(breach, step=blame.step, code=blame.code)
-        return Break(breach, events, told, run.within_bounds, label, blame.fault, blame.words)
+        return Break(breach, events, told, run.within_bounds, label, blame.fault, blame.words, blame.waits)
 
 
 def _shortest_first(broken: Break) -> tuple[int, str]:

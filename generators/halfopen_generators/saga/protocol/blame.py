@@ -20,6 +20,19 @@ from halfopen_generators.saga.protocol.retell import RUN_NAMES, Event
 
 
 @dataclass(frozen=True)
+class Wait:
+    """A step of a run that goes on for ever, since another run holds a lock or has changed what this one has read."""
+
+    run: int
+    step: str
+    resource: str
+    # None where the value has changed.
+    held_by: int | None
+    # The run, and the step of it, whose write is yet to change the value.
+    changed_by: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True)
 class Blame:
     """The step and the code of the fault, and what is wrong at the end of the run."""
 
@@ -29,6 +42,8 @@ class Blame:
     # Where a code has several faults, which one it is; and the words that a fix for it needs.
     fault: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
+    # Where runs stand in each other's way: each of them that never ends for it.
+    waits: tuple[Wait, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +112,7 @@ class RunEnd:
             if step.kind == "retriable":
                 why = f"{step.action} was refused, and it has to go through"
                 return Blame(step.name, "SAG03", self._for_ever(step.name, why))
-        for step, resource in self._rereads():
+        for run, step, resource in self._rereads():
             why = f"another run changes {resource} after this one has read it, so {step.action} is refused"
             told = self._for_ever(step.name, f"{why}, and it has to go through")
             touch = (
@@ -105,7 +120,9 @@ class RunEnd:
                 for other in self.design.steps
                 if other.service == step.service and resource in (*other.reads, *other.writes)
             )
-            return Blame(step.name, "SAG03", told, "reread", {"what": resource, "touching": " and ".join(touch)})
+            words = {"what": resource, "touching": " and ".join(touch)}
+            wait = Wait(run, step.name, resource, None, self._yet_to_write(run, step, resource))
+            return Blame(step.name, "SAG03", told, "reread", words, (wait,))
         return None
 
     def _unheard_of(self) -> Blame | None:
@@ -124,9 +141,9 @@ class RunEnd:
             not command.fault and not command.breaks for chunk in self.chunks for command, _ in model.steps(chunk)
         )
 
-    def _rereads(self) -> Iterator[tuple[StepPlan, str]]:
-        """Steps still to come that have to go through, and refuse what another run has changed meanwhile."""
-        for chunk in self.chunks:
+    def _rereads(self) -> Iterator[tuple[int, StepPlan, str]]:
+        """Steps of a run still to come that have to go through, and refuse what another run has changed meanwhile."""
+        for run, chunk in enumerate(self.chunks):
             for step in self.design.steps:
                 for resource, measure in step.countermeasures.items():
                     read = f"{step.service}/{resource}"
@@ -137,7 +154,16 @@ class RunEnd:
                     ):
                         continue
                     if self._has(chunk, f"seen.{read}") or self._has(chunk, f"stale.{read}"):
-                        yield step, resource
+                        yield run, step, resource
+
+    def _yet_to_write(self, reader: int, step: StepPlan, resource: str) -> tuple[int, str] | None:
+        """The write of another run that makes what the reader has read stale; None if it is stale."""
+        if self._has(self.chunks[reader], f"stale.{step.service}/{resource}"):
+            return None
+        writers = [s for s in self.design.steps if s.service == step.service and resource in s.writes]
+        others = [(run, chunk) for run, chunk in enumerate(self.chunks) if run != reader]
+        to_come = ((run, s.name) for run, chunk in others for s in writers if not self._has(chunk, f"applied.{s.name}"))
+        return next(to_come, None)
 
     def _unheard(self) -> Iterator[tuple[StepPlan, str]]:
         """Steps without a leader that wait for an event which is never published."""
@@ -170,7 +196,9 @@ class RunEnd:
                 "first": first_step,
                 "then": last_step,
             }
-            return Blame(last_step, "SAG09", self._for_ever(last_step, told), "locks", words)
+            in_circle = zip(runs, waits, (*runs[1:], runs[0]), strict=True)
+            stand = tuple(Wait(run, step.name, wanted, holder) for run, (step, wanted), holder in in_circle)
+            return Blame(last_step, "SAG09", self._for_ever(last_step, told), "locks", words, stand)
         return None
 
     def _circle(

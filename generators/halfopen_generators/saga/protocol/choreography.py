@@ -79,6 +79,7 @@ class Choreography:
         for step in design.steps:
             self._act(step)
             self._undo(step)
+        self._release()
         half_done = Breach(ALL_OR_COMPENSATED, "SAG11", design.steps[0].name)
         self.breaches = {**self.builder.breaches, half_done.label: half_done}
         start = dict(self.builder.start)
@@ -129,6 +130,20 @@ class Choreography:
                 for event in step.consumes:
                     builder.variable(f"in.{event}>{step.name}", 1)
         self.resources.declare(builder)
+        for service in self._locking():
+            builder.variable(f"released.{service}", 1)
+
+    def _locking(self) -> dict[str, StepPlan]:
+        """The participants that hold locks, each with its first step that asks for one."""
+        return {step.service: step for step in reversed(self.design.steps) if self.resources.asking(step)}
+
+    def _release(self) -> None:
+        """Nobody tells a participant that a run has ended: it hears an event that ends runs, and frees the locks."""
+        for service, step in self._locking().items():
+            gone = f"released.{service}"
+            free = {gone: 1, **self.resources.unlocked(service)}
+            for event in self.design.ends:
+                self.builder.command("release", step.name, when={f"event.{event}": 1, gone: 0}, then=free)
 
     def _handle(  # noqa: PLR0913 - a command has these parts
         self,
@@ -188,7 +203,8 @@ class Choreography:
         # Behind the pivot a refusal changes nothing: the event comes again until the action succeeds.
         if step.can_be_refused and self.design.faults.refusals and step.kind != "retriable":
             declined = {f"declined.{name}": 1}
-            self._handle("refuse", step, queue, fresh, declined, emits=step.emits_on_refusal)
+            asking = self.resources.asking(step)
+            self._handle("refuse", step, queue, fresh, declined, emits=step.emits_on_refusal, note=asking)
         if step.read_only:
             return
         if step.emits and self.design.participants[step.service].keeps("deduplicates"):
@@ -213,7 +229,16 @@ class Choreography:
             return
         kind = over_another("apply", variation.breach)
         then = {f"applied.{name}": 1, **variation.then}
-        self._handle(kind, step, queue, when, then, emits=step.emits, breach=variation.breach, note=variation.touch)
+        ways = [(when, then)]
+        if self.resources.asking(step):
+            # Of a run that has ended there it asks for the lock as well, but nobody would free it any more.
+            gone = f"released.{step.service}"
+            unlocked = {**then, **self.resources.unlocked(step.service)}
+            ways = [({**when, gone: 0}, then), ({**when, gone: 1}, unlocked)]
+        for before, after in ways:
+            self._handle(
+                kind, step, queue, before, after, emits=step.emits, breach=variation.breach, note=variation.touch
+            )
 
     def _undo(self, step: StepPlan) -> None:
         if step.compensation is None or step.read_only:

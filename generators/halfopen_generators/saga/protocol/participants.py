@@ -49,7 +49,8 @@ class Participants:
         for variation in self.resources.acting(step):
             self._apply(step, fresh, variation)
         if step.can_be_refused and self.design.faults.refusals:
-            self._answer("refuse", step, fresh, {f"declined.{name}": 1}, "refused")
+            asking = self.resources.asking(step)
+            self._answer("refuse", step, fresh, {f"declined.{name}": 1}, "refused", note=asking)
         if step.can_be_refused:
             self._answer("refuse-again", step, {f"declined.{name}": 1, f"applied.{name}": 0}, {}, "refused")
         if step.read_only:

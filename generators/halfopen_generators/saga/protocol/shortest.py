@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import Any
 
 from halfopen.checkers.explore import EVERY_RUN_ENDS, Model, Path
+from halfopen.progress import Progress, Silent
 
 # So many states of one run take a third of a second.
 MOST_STATES = 30_000
@@ -27,28 +28,33 @@ def shortest_runs(
     *,
     most_states: int = MOST_STATES,
     events: Callable[[Any], int] = lambda _: 1,
+    progress: Progress | None = None,
 ) -> dict[str, Path[Any, Any]]:
     """By name of what is broken, the run with the fewest events and among those with the fewest mishaps.
 
-    What is not found within that number of states is left out. That runs end (`EVERY_RUN_ENDS`) is known only once
-    every state was seen.
+    What is not found within that number of states, or before it is cancelled, is left out. That runs end
+    (`EVERY_RUN_ENDS`) is known only once every state was seen.
 
     Args:
         model: What is searched.
         wanted: The names of what is looked for.
         most_states: How many states are looked at.
         events: How many events an action counts for, at least one.
+        progress: Asked whether to go on.
     """
-    return _Levels(model, wanted, events).run(most_states)
+    return _Levels(model, wanted, events, progress or Silent()).run(most_states)
 
 
 class _Levels:
     """States by how many events lead to them. Within a level a state keeps the way with the fewest mishaps."""
 
-    def __init__(self, model: Model[Any, Any], wanted: Collection[str], events: Callable[[Any], int]) -> None:
+    def __init__(
+        self, model: Model[Any, Any], wanted: Collection[str], events: Callable[[Any], int], progress: Progress
+    ) -> None:
         self.model = model
         self.wanted = set(wanted)
         self.events = events
+        self.progress = progress
         # By the number of events, the states to come, each with its mishaps and what it came by.
         self.levels: dict[int, dict[Hashable, Any]] = defaultdict(dict)
         self.came_by: dict[Hashable, tuple[Hashable, Any] | None] = {}
@@ -70,6 +76,10 @@ class _Levels:
             for name, state in self._broken(level):
                 found.setdefault(name, state)
             self._expand(level)
+            if self.progress.cancelled():
+                # What can't be reached is known only once all was seen: the level may have been left halfway.
+                self.wanted.discard(EVERY_RUN_ENDS)
+                break
         if not self.levels and EVERY_RUN_ENDS in self.wanted and (stuck := self._stuck()) is not None:
             found[EVERY_RUN_ENDS] = stuck
         return {name: self._path(state) for name, state in found.items() if name in self.wanted}
@@ -86,6 +96,8 @@ class _Levels:
     def _expand(self, level: Collection[Hashable]) -> None:
         """Puts all that follows a level where it belongs, by its number of events."""
         for state in level:
+            if self.progress.cancelled():
+                return
             if state in self.dead_ends:
                 continue
             events, mishaps = self.costs[state]

@@ -178,6 +178,9 @@ ORCHESTRATED: dict[str, Telling] = {
 
 CHOREOGRAPHED: dict[str, Telling] = {
     **_COMMON,
+    "release": Telling(
+        "{service} hears that the run has ended, and frees its locks.", _note("the run has ended, locks are free")
+    ),
     "apply": Telling("{service} hears {consumes}, applies {action}{emits}.", _note("{action}{emits}")),
     "refuse": Telling(
         "{service} hears {consumes}, refuses {action}{emits_on_refusal}.", _note("{action} refused{emits_on_refusal}")

@@ -11,10 +11,15 @@ from typing import Any
 from halfopen.templates import environment, pascal, snake
 from halfopen.vocabulary import Artifact
 from halfopen_generators.saga.choreography_run import Handler, Heard, handlers
-from halfopen_generators.saga.choreography_scenario import ChoreographyScenario
+from halfopen_generators.saga.choreography_scenario import ChoreographyMeeting, ChoreographyScenario
+from halfopen_generators.saga.meetings import touched
 from halfopen_generators.saga.plan import GUARANTEES, ParticipantPlan, SagaDesign, StepPlan
 from halfopen_generators.saga.targets.choreography_brokers import BROKERS, Broker, BrokerWords
-from halfopen_generators.saga.targets.python_names import LINE, Names, literal, resource_notes, words_tuple
+from halfopen_generators.saga.targets.choreography_resources import touches, unsupported, what_to_keep
+from halfopen_generators.saga.targets.python_meetings import order_free
+from halfopen_generators.saga.targets.python_names import LINE, Names, literal, words_tuple
+
+__all__ = ["artifacts", "unsupported"]
 
 PACKAGE = "halfopen_generators.saga"
 # How often an event is tried before it goes to the dead letters; RabbitMQ's own default for quorum queues.
@@ -27,11 +32,15 @@ _TESTS = ("conftest", "memory", "participant_process", "processes", "replay", "s
 _PYTHON = "text/x-python"
 
 
-def artifacts(design: SagaDesign, scenarios: Iterable[ChoreographyScenario], broker: Broker) -> Iterator[Artifact]:
-    """The participants of a choreographed saga, what runs them on that broker, and tests that replay the scenarios."""
+def artifacts(
+    design: SagaDesign, runs: Iterable[ChoreographyScenario | ChoreographyMeeting], broker: Broker
+) -> Iterator[Artifact]:
+    """The participants of a choreographed saga, what runs them on that broker, and tests that replay the runs."""
+    runs = tuple(runs)
     saga = _saga(design)
     words = _words(BROKERS[broker], saga)
-    told = [_scenario(scenario) for scenario in scenarios]
+    told = [_scenario(scenario) for scenario in runs if isinstance(scenario, ChoreographyScenario)]
+    meetings = [_meeting(meeting) for meeting in runs if isinstance(meeting, ChoreographyMeeting)]
     package = saga["package"]
 
     def render(template: str, path: str, media_type: str = _PYTHON, **more: Any) -> Artifact:
@@ -39,7 +48,7 @@ def artifacts(design: SagaDesign, scenarios: Iterable[ChoreographyScenario], bro
         return Artifact(
             path=path,
             media_type=media_type,
-            text=text.render(saga=saga, broker=words, scenarios=told, **more),
+            text=text.render(saga=saga, broker=words, scenarios=told, meetings=meetings, **more),
         )
 
     yield Artifact(path=f"{package}/__init__.py", media_type=_PYTHON, text=f'"""{saga["header"]}"""\n')
@@ -52,6 +61,13 @@ def artifacts(design: SagaDesign, scenarios: Iterable[ChoreographyScenario], bro
         yield render("participant_module.py", path, participant=participant)
     for name in _TESTS:
         yield render(f"tests/{name}.py", f"tests/{name}.py")
+    if meetings:
+        for name in ("meetings", "test_meetings"):
+            yield render(f"tests/{name}.py", f"tests/{name}.py")
+        imports = f"from replay import BY_NAME\n\nfrom {package}.fakes import Touched"
+        about = {"imports": imports, "order_free": order_free(design)}
+        text = environment(PACKAGE).get_template("python/tests/anomalies.py.j2").render(saga=saga, **about)
+        yield Artifact(path="tests/anomalies.py", media_type=_PYTHON, text=text)
     yield render("requirements.txt", "requirements.txt", "text/plain")
     yield render("README.md", "README.md", "text/markdown")
 
@@ -105,6 +121,7 @@ def _saga(design: SagaDesign) -> dict[str, Any]:
         "ends": tuple(design.ends.items()),
         "ends_row": ", ".join(f"{event} ({ending})" for event, ending in design.ends.items()),
         "queues": tuple(_queues(design)),
+        "watched": any(touched(design, step) for step in design.steps),
         "read_only": _set([literal(step.name) for step in design.steps if step.read_only]),
         "idempotent": _set(_idempotent(design)),
         "undone_last": _set(_undone_last(design)),
@@ -163,7 +180,7 @@ def _participant(
 ) -> dict[str, Any]:
     constants = Names({"PARTICIPANT", "HANDLERS"})
     local = Names({"annotations", "business", "subscribe", "broker", "worker", "event", *events.values()})
-    steps = [_step(step, constants, functions) for step in design.steps if step.service == plan.name]
+    steps = [_step(design, step, constants, functions) for step in design.steps if step.service == plan.name]
     constant = {step["name"]: step["const"] for step in steps}
     own = {handler: heard for handler, heard in handlers(design).items() if handler.step in constant}
     return {
@@ -195,20 +212,23 @@ def _import_order(name: str) -> tuple[int, str]:
     return (0 if name.isupper() else 1 if name[:1].isupper() else 2, name)
 
 
-def _step(step: StepPlan, constants: Names, functions: Names) -> dict[str, Any]:
+def _step(design: SagaDesign, step: StepPlan, constants: Names, functions: Names) -> dict[str, Any]:
     undo = step.compensation
+    acts, restores = touches(design, step)
     name = functions.take(snake(step.action), snake(f"{step.action}-{step.name}"))
     return {
         "name": step.name,
         "action": step.action,
         "const": constants.take(snake(step.name).upper()),
         "function": name,
-        "notes": tuple(_notes(step)),
+        "notes": tuple(_notes(design, step)),
         "reply": ", ".join(f"{key} ({kind})" for key, kind in step.reply.items()),
         "consumes": words_tuple(step.consumes, 4),
         "emits": _literal(step.emits),
         "emits_on_refusal": _literal(step.emits_on_refusal),
         "retriable": step.kind == "retriable",
+        "touches": acts,
+        "restores": restores,
         "undo": undo
         and {
             "action": undo.action,
@@ -227,9 +247,9 @@ def _step(step: StepPlan, constants: Names, functions: Names) -> dict[str, Any]:
     }
 
 
-def _notes(step: StepPlan) -> Iterator[str]:
+def _notes(design: SagaDesign, step: StepPlan) -> Iterator[str]:
     """What whoever fills in the action has to know beyond its name."""
-    yield from resource_notes(step)
+    yield from what_to_keep(design, step)
     if step.request:
         yield f"Needs in `work.data`: {', '.join(f'{key} ({kind})' for key, kind in step.request.items())}."
     if step.can_be_refused:
@@ -326,13 +346,30 @@ def _scenario(scenario: ChoreographyScenario) -> dict[str, Any]:
     }
 
 
-def _heard(heard: Heard) -> str:
+def _heard(heard: Heard, indent: int = 12) -> str:
     parts = [heard.event, _spelled(heard.handler), *([] if heard.fate == "handled" else [heard.fate])]
     spelled = [literal(part) for part in parts]
     inline = f"Heard({', '.join(spelled)})"
-    if 12 + len(inline) < LINE:
+    if indent + len(inline) < LINE:
         return inline
-    return "\n".join(["Heard(", *(f"{' ' * 16}{part}," for part in spelled), f"{' ' * 12})"])
+    return "\n".join(["Heard(", *(f"{' ' * (indent + 4)}{part}," for part in spelled), f"{' ' * indent})"])
+
+
+def _meeting(meeting: ChoreographyMeeting) -> dict[str, Any]:
+    return {
+        "name": meeting.name,
+        "title": literal(meeting.title),
+        "runs": meeting.runs,
+        "schedule": _list(_heard_by(run, heard) for run, heard in meeting.schedule),
+        "told": words_tuple(meeting.told, 8, "told="),
+    }
+
+
+def _heard_by(run: int, heard: Heard) -> str:
+    inline = f"({run}, {_heard(heard, 0)})"
+    if 12 + len(inline) < LINE and "\n" not in inline:
+        return inline
+    return f"(\n{' ' * 16}{run},\n{' ' * 16}{_heard(heard, 16)},\n{' ' * 12})"
 
 
 def _list(members: Iterable[str]) -> str:

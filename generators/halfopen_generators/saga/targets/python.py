@@ -81,9 +81,10 @@ def common(
     yield rendered("python/tests/scenarios.py.j2", "tests/scenarios.py", saga, scenarios=views)
     told = tuple(python_meetings.views(meetings))
     about: dict[str, Any] = {
-        "order_free": python_meetings.order_free(saga),
-        "broken": any(meeting.anomaly for meeting in meetings),
-        "kept": any(not meeting.anomaly for meeting in meetings),
+        "imports": f"from {saga.package}.ledger import Touched\nfrom {saga.package}.saga import BY_NAME",
+        "order_free": python_meetings.order_free(saga.design),
+        "broken": any(meeting.told for meeting in meetings),
+        "kept": any(not meeting.told for meeting in meetings),
     }
     for name in _MEETING_FILES if told else ():
         yield rendered(f"python/tests/{name}.j2", f"tests/{name}", saga, meetings=told, **about)

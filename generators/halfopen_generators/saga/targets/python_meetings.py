@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.scenario import Delivery, Meeting, Turn
 from halfopen_generators.saga.targets.python_names import LINE, laid_out, literal, words_tuple
-from halfopen_generators.saga.targets.python_plan import PythonSaga
 
 # Where a meeting's values stand in the generated file.
 _INDENT = 8
@@ -24,7 +24,7 @@ class MeetingView:
     service: str
     resource: str
     at: str
-    anomaly: str
+    told: str
     fails_because: str
 
 
@@ -40,16 +40,16 @@ def views(meetings: Iterable[Meeting]) -> Iterator[MeetingView]:
             service=literal(meeting.service),
             resource=literal(meeting.resource),
             at=words_tuple(meeting.at, _INDENT, "at="),
-            anomaly=literal(meeting.anomaly or ""),
+            told=words_tuple(meeting.told, _INDENT, "told="),
             fails_because=literal(meeting.title if meeting.breaks else ""),
         )
 
 
-def order_free(saga: PythonSaga) -> str:
+def order_free(design: SagaDesign) -> str:
     """The steps whose writes may come in any order, with the resource: a tuple of pairs as Python source."""
     pairs = [
         (step.name, resource)
-        for step in saga.design.steps
+        for step in design.steps
         for resource, measure in step.countermeasures.items()
         if measure in ("commutative-update", "version-file")
     ]

@@ -6,10 +6,8 @@ import builtins
 import json
 import keyword
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-
-from halfopen_generators.saga.plan import StepPlan
 
 # How wide the formatter lets a line be.
 LINE = 88
@@ -131,13 +129,3 @@ def python_type(spelled: str) -> PythonType:
 def datetime_import(samples: Iterable[str]) -> str:
     """The import that made-up values need, or nothing."""
     return "from datetime import UTC, datetime" if any("datetime(" in sample for sample in samples) else ""
-
-
-def resource_notes(step: StepPlan) -> Iterator[str]:
-    """What whoever fills in the action has to know of the resources that it touches."""
-    if step.reads:
-        yield f"Reads: {', '.join(step.reads)}."
-    if step.writes:
-        yield f"Writes: {', '.join(step.writes)}."
-    for resource, countermeasure in step.countermeasures.items():
-        yield f"Keeps two runs apart on {resource} by: {countermeasure}."

@@ -7,8 +7,9 @@ tests can tell an anomaly. It is *kept* if a step has a semantic lock or a value
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from halfopen.templates import snake
 from halfopen_generators.saga.meetings import locked, reread, touched
@@ -18,7 +19,7 @@ from halfopen_generators.saga.targets.python_names import LINE, Names, literal, 
 from halfopen_generators.saga.targets.python_plan import PythonResource, PythonStep, PythonTouch
 
 # What stands above a step that touches a resource, by what keeps runs apart there.
-_NOTES: dict[Countermeasure, str] = {
+NOTES: dict[Countermeasure, str] = {
     "semantic-lock": "Locks {resource} for its run until that has ended: isolation.py sees to it.",
     "reread-value": "Refused if another run has written {resource} since this one read it: isolation.py sees to it.",
     "commutative-update": "Yours to keep: add to {resource} and subtract from it; never write a value read before.",
@@ -30,7 +31,9 @@ _NOTES: dict[Countermeasure, str] = {
 _IN_MODULE = {"annotations", "call", "contract", "datetime", "ledger", "request", "Call", "UTC"}
 
 
-def notes(design: SagaDesign, step: StepPlan) -> Iterator[str]:
+def notes(
+    design: SagaDesign, step: StepPlan, said: Mapping[Countermeasure, str] = MappingProxyType(NOTES)
+) -> Iterator[str]:
     """What whoever fills in a step has to know of the resources that it touches."""
     if step.reads:
         yield f"Reads: {', '.join(step.reads)}."
@@ -40,7 +43,7 @@ def notes(design: SagaDesign, step: StepPlan) -> Iterator[str]:
         if measure in ("semantic-lock", "reread-value") and resource not in touched(design, step):
             yield f"No step writes {resource}, so nothing keeps runs apart on it."
         else:
-            yield _NOTES[measure].format(resource=resource)
+            yield said[measure].format(resource=resource)
 
 
 def resources(design: SagaDesign, steps: Sequence[PythonStep]) -> tuple[PythonResource, ...]:
