@@ -128,6 +128,6 @@ def test_what_is_left_out_is_told_and_what_is_added_is_not(tmp_path: Path) -> No
     }
     # A descriptor set says the same as the folder that it was made of.
     protos = {path.relative_to(tmp_path).as_posix(): path.read_text() for path in tmp_path.rglob("*.proto")}
-    (tmp_path / "released.binpb").write_bytes(programs.descriptor_set("proto", protos).image)
+    (tmp_path / "released.binpb").write_bytes(programs.descriptor_set("proto", protos))
     by_set = answered({**mutated, "previous": "released.binpb"}, tmp_path)
     assert by_set.findings == answered(mutated, tmp_path).findings

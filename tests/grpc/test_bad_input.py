@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,11 @@ def test_what_stands_bare_is_empty() -> None:
     spec = validate(GrpcSpec, found)
     assert spec.services["ThingService"]["DoIt"].kind == "unary"
     assert spec.messages["Thing"].fields == {}
+
+
+@pytest.mark.timeout(30)
+def test_a_pipe_among_what_is_released_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    os.mkfifo(tmp_path / "old/a.proto")
+    spec = f"{HEAD}    DoIt: {{}}\nprevious: old\n"
+    assert said(spec, tmp_path) == ["input:5: previous: 'a.proto' can't be read: It is no ordinary file."]

@@ -58,7 +58,7 @@ def serving(behaviour: Callable[[str, int, grpc.ServicerContext], str]) -> Itera
     found = answered(SPEC)
     proto = {artifact.path: artifact.text for artifact in found.artifacts if artifact.path.endswith(".proto")}
     pool = descriptor_pool.DescriptorPool()
-    for file in descriptor_pb2.FileDescriptorSet.FromString(programs.descriptor_set(PROTO_ROOT, proto).image).file:
+    for file in descriptor_pb2.FileDescriptorSet.FromString(programs.descriptor_set(PROTO_ROOT, proto)).file:
         pool.Add(file)
     server = grpc.server(ThreadPoolExecutor(4))
     port = server.add_insecure_port("127.0.0.1:0")
