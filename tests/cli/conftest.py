@@ -23,7 +23,13 @@ Invoke = Callable[..., Result]
 
 
 def environment(**more: str) -> Mapping[str, str]:
-    return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": str(ROOT), **more}
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": "/nonexistent",
+        "PYTHONPATH": str(ROOT),
+        "HALFOPEN_REPORTS": "memory",
+        **more,
+    }
 
 
 def start(*arguments: str | Path, **popen: Any) -> subprocess.Popen[bytes]:

@@ -117,8 +117,8 @@ def test_an_address_that_is_not_ours_is_told_in_one_line(tmp_path: Path) -> None
     [
         (("--http", "nonsense"), "halfopen: --http: 'nonsense' is no HOST:PORT."),
         (("--root", "."), "halfopen: --root: this is for --http HOST:PORT, which is missing."),
-        (("--http", "0", "--root", "/nonexistent"), "halfopen: Invalid value for '--root'"),
-        (("--http", "0", "--token-file", "/nonexistent"), "halfopen: /nonexistent: can't be read"),
+        (("--http", "0", "--root", "/dev/null/nothing"), "halfopen: Invalid value for '--root'"),
+        (("--http", "0", "--token-file", "/dev/null/nothing"), "halfopen: /dev/null/nothing: can't be read"),
         (("--http", "0", "--max-calls", "0"), "halfopen: Invalid value for '--max-calls'"),
         (("--http", "0", "--grace", "-1"), "halfopen: Invalid value for '--grace'"),
         (("--http", "0", "--allowed-host", "http://x"), "halfopen: --allowed-host: 'http://x' is no host"),
