@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from halfopen.checkers import programs
+from halfopen.findings import at
 from halfopen.source import Location
 from halfopen.vocabulary import Check, Finding, Severity, Status
+from halfopen_generators.grpc.codes import finding
 from halfopen_generators.grpc.plan import Api
 from halfopen_generators.grpc.policy import Break, policy
 from halfopen_generators.grpc.previous import Previous
-from halfopen_generators.grpc.rules import at, finding
 
 NAME = "what is released still works"
 CATEGORIES = ("FILE", "WIRE_JSON")

@@ -5,29 +5,23 @@ A code is retired, never reused. Each has a page under knowledge/rules/.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from halfopen.findings import Code, Codes
 
-
-@dataclass(frozen=True)
-class Code:
-    """What a code stands for."""
-
-    title: str
-    law: int
-
-
-CODES: dict[str, Code] = {
-    "PRT01": Code("number or type changed", 3),
-    "PRT02": Code("released element deleted or used again", 3),
-    "PRT03": Code("enum zero not UNSPECIFIED", 1),
-    "PRT04": Code("unbounded list", 1),
-    "PRT05": Code("unversioned package", 3),
-    "PRT06": Code("shared request or response types", 3),
-    "PRT07": Code("stream without deadline or flow policy", 1),
-    "PRT08": Code("money as float or time as text", 1),
-    "PRT09": Code("service config retries unsafe codes or methods", 7),
-    "PRT11": Code("undeclared conflict between buf and AIP rules", 3),
-    "PRT12": Code("gRPC for a public audience", 1),
-    "IDP04": Code("create without request id", 7),
-    "IDP05": Code("idempotency level absent or wrong", 7),
-}
+CODES = Codes(
+    {
+        "PRT01": Code("number or type changed", 3),
+        "PRT02": Code("released element deleted or used again", 3),
+        "PRT03": Code("enum zero not UNSPECIFIED", 1),
+        "PRT04": Code("unbounded list", 1),
+        "PRT05": Code("unversioned package", 3),
+        "PRT06": Code("shared request or response types", 3),
+        "PRT07": Code("stream without deadline or flow policy", 1),
+        "PRT08": Code("money as float or time as text", 1),
+        "PRT09": Code("service config retries unsafe codes or methods", 7),
+        "PRT11": Code("undeclared conflict between buf and AIP rules", 3),
+        "PRT12": Code("gRPC for a public audience", 1),
+        "IDP04": Code("create without request id", 7),
+        "IDP05": Code("idempotency level absent or wrong", 7),
+    }
+)
+finding = CODES.finding

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from halfopen.durations import spell_duration
+from halfopen.findings import at
 from halfopen.protobuf import field_type
-from halfopen.source import WHOLE, spell
 from halfopen.templates import words
-from halfopen.vocabulary import Certainty, Evidence, Finding, Severity
-from halfopen_generators.grpc.codes import CODES
+from halfopen.vocabulary import Certainty, Finding, Severity
+from halfopen_generators.grpc.codes import finding
 from halfopen_generators.grpc.methods import REPEATABLE, VERSION, no_retry
 from halfopen_generators.grpc.plan import Api, FieldPlan, MessagePlan, MethodPlan
 from halfopen_generators.grpc.policy import policy
@@ -21,27 +21,6 @@ _WHOLE_NUMBERS = frozenset(name for name in SCALARS if "int" in name or "fixed" 
 def static_findings(api: Api) -> tuple[Finding, ...]:
     """All of them."""
     return tuple(finding for rule in RULES for finding in rule(api))
-
-
-def finding(
-    code: str,
-    message: str,
-    fix: str,
-    *evidence: Evidence,
-    severity: Severity = Severity.ERROR,
-    certainty: Certainty = Certainty.PROVEN,
-) -> Finding:
-    """A finding of that code, with the code's own title and law."""
-    known = CODES[code]
-    return Finding(
-        code=code, severity=severity, title=known.title, message=message, evidence=evidence, fix=fix, law=known.law,
-        certainty=certainty,
-    )  # fmt: skip
-
-
-def at(*location: str | int) -> Evidence:
-    """A place in the spec; the file and line are added where the file is known."""
-    return Evidence(path=spell(location) or WHOLE)
 
 
 def zero_values(api: Api) -> Iterator[Finding]:

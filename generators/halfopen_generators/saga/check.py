@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from halfopen import __version__
+from halfopen.findings import at
 from halfopen.progress import Progress
 from halfopen.registry import Judged
 from halfopen.vocabulary import (
@@ -17,13 +18,14 @@ from halfopen.vocabulary import (
     Status,
 )
 from halfopen_generators.saga import contracts
+from halfopen_generators.saga.codes import finding
 from halfopen_generators.saga.counterexample import Test, scenario
 from halfopen_generators.saga.obligations import obligations, smallest_set
 from halfopen_generators.saga.options import SagaOptions
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.protocol.promises import ALL_OR_COMPENSATED, Breach
 from halfopen_generators.saga.render import unsupported
-from halfopen_generators.saga.static_rules import at, finding, static_findings
+from halfopen_generators.saga.static_rules import static_findings
 from halfopen_generators.saga.unchecked import unchecked
 from halfopen_generators.saga.verify import Break, Verification, verify
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from halfopen.durations import spell_duration
-from halfopen.source import WHOLE, spell
-from halfopen.vocabulary import Certainty, Evidence, Finding, Severity
-from halfopen_generators.saga.codes import CODES
+from halfopen.findings import at
+from halfopen.vocabulary import Certainty, Finding, Severity
+from halfopen_generators.saga.codes import finding
 from halfopen_generators.saga.plan import SagaDesign, StepPlan
 from halfopen_generators.saga.policy import policy
 
@@ -17,27 +17,6 @@ def static_findings(design: SagaDesign) -> tuple[Finding, ...]:
     """All of them, by code and then by place."""
     found = [finding for rule in RULES for finding in rule(design)]
     return tuple(sorted(found, key=lambda finding: finding.code))
-
-
-def finding(
-    code: str,
-    message: str,
-    fix: str,
-    *evidence: Evidence,
-    severity: Severity = Severity.ERROR,
-    certainty: Certainty = Certainty.PROVEN,
-) -> Finding:
-    """A finding of that code, with the code's own title and law."""
-    known = CODES[code]
-    return Finding(
-        code=code, severity=severity, title=known.title, message=message, evidence=evidence, fix=fix, law=known.law,
-        certainty=certainty,
-    )  # fmt: skip
-
-
-def at(*location: str | int) -> Evidence:
-    """A place in the spec; the file and line are added where the file is known."""
-    return Evidence(path=spell(location) or WHOLE)
 
 
 def missing_compensation(design: SagaDesign) -> Iterator[Finding]:
