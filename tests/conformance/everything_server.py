@@ -41,6 +41,7 @@ from halfopen.registry import capabilities
 from halfopen_server.http_address import parse_address, resolve
 from halfopen_server.mcp import HalfopenServer
 from halfopen_server.mcp_http import HttpSettings, serve_http
+from halfopen_server.reports import Reports
 from halfopen_server.roots import Reach
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
@@ -260,7 +261,7 @@ PROMPTS = (
 
 def everything(settings: HttpSettings) -> HalfopenServer:
     """The server, with all of the above."""
-    server = Everything(capabilities(), Reach.of_operator(settings.roots))
+    server = Everything(capabilities(), Reports(), Reach.of_operator(settings.roots))
     for tool in TOOLS:
         server.tool(description=f"The suite's {tool.__name__}.")(tool)
     for prompt in PROMPTS:
