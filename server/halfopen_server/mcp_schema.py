@@ -29,7 +29,7 @@ def brief(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def outline(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of an answer, still briefer: what a part is called and made of, not which values it may or must have.
+    """The schema of an answer, still briefer: what a part is called and made of, and not which values it may have.
 
     Nobody fills in an answer, and every tool carries this.
     """
@@ -38,7 +38,7 @@ def outline(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _outlined(part: Mapping[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {key: value for key, value in part.items() if key not in _OF_INPUT and key != "required"}
+    told: dict[str, Any] = {key: value for key, value in part.items() if key not in _OF_INPUT}
     if "properties" in told:
         told["properties"] = {name: _outlined(each) for name, each in told["properties"].items()}
     return told

@@ -35,9 +35,8 @@ from halfopen_server.roots import Reach, Roots
 logger = logging.getLogger(__name__)
 
 HOW = (
-    " Give the spec inline, or its file as `spec_file`. The reply says what was found and what was checked; the "
-    "files are listed: read the resource at `report`/`path`, or pass `write_to` to have them all in that folder. "
-    "While an error is among the findings, change the spec as its `fix` says and call again."
+    " Give the spec inline, or its file as `spec_file`. Of the files listed in the reply read the resource at "
+    "`report`/`path`, or pass `write_to` to have all in that folder."
 )
 
 
@@ -46,14 +45,12 @@ class Place(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    spec_file: str | None = Field(
-        default=None, description="YAML or JSON file in the project that holds the spec, instead of inline keys."
-    )
+    spec_file: str | None = Field(default=None, description="YAML or JSON file with the spec, instead of inline keys.")
     write_to: str | None = Field(
-        default=None, description="Folder in the project for all artifacts; left out: nothing is written."
+        default=None, description="Folder for all artifacts; left out: nothing is written."
     )
     overwrite: bool = Field(
-        default=False, description="Replace files in write_to even if they were changed by hand since."
+        default=False, description="Replace files in write_to even if changed by hand."
     )
 
 
