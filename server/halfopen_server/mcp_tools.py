@@ -46,12 +46,8 @@ class Place(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     spec_file: str | None = Field(default=None, description="YAML or JSON file with the spec, instead of inline keys.")
-    write_to: str | None = Field(
-        default=None, description="Folder for all artifacts; left out: nothing is written."
-    )
-    overwrite: bool = Field(
-        default=False, description="Replace files in write_to even if changed by hand."
-    )
+    write_to: str | None = Field(default=None, description="Folder for all artifacts; left out: nothing is written.")
+    overwrite: bool = Field(default=False, description="Replace files in write_to even if changed by hand.")
 
 
 @dataclass(frozen=True)

@@ -83,15 +83,15 @@ async def test_the_input_schema_of_a_capability_is_brief(connect: Connect) -> No
                 },
                 "spec_file": {
                     "type": "string",
-                    "description": "YAML or JSON file in the project that holds the spec, instead of inline keys.",
+                    "description": "YAML or JSON file with the spec, instead of inline keys.",
                 },
                 "write_to": {
                     "type": "string",
-                    "description": "Folder in the project for all artifacts; left out: nothing is written.",
+                    "description": "Folder for all artifacts; left out: nothing is written.",
                 },
                 "overwrite": {
                     "default": False,
-                    "description": "Replace files in write_to even if they were changed by hand since.",
+                    "description": "Replace files in write_to even if changed by hand.",
                     "type": "boolean",
                 },
             },
