@@ -5,6 +5,7 @@ Most go to the application in this process, which is quick; some hundred go over
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections import Counter
@@ -19,6 +20,7 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from mcp.shared.exceptions import MCPError
 
 from halfopen.registry import capability
 from halfopen_server.mcp import build_server
@@ -93,6 +95,25 @@ def bears(sent: Sent, status: int, body: str) -> None:
     assert "Traceback" not in body, sent
 
 
+def is_a_fault(record: logging.LogRecord) -> bool:
+    """Whether something went wrong that nobody had thought of.
+
+    A notification that the library refuses has nobody to tell, so the library logs the refusal, as an error.
+    """
+    refused = record.exc_info is not None and isinstance(record.exc_info[1], MCPError)
+    return not refused and (record.levelno >= logging.ERROR or bool(record.exc_info))
+
+
+def test_a_refused_notification_is_logged_and_is_no_fault(target: Target, caplog: pytest.LogCaptureFixture) -> None:
+    notification = {"jsonrpc": "2.0", "method": "resources/read", "params": {"uri": "a://b", "requestState": 5}}
+    envelope = ((b"content-type", b"application/json"), (b"accept", b"application/json, text/event-stream"))
+    with caplog.at_level(logging.WARNING):
+        [answer] = target.ask([Sent("POST", "/mcp", envelope, json.dumps(notification).encode())])
+    assert answer.status_code == 202
+    assert [record.name for record in caplog.records if record.levelno >= logging.ERROR] == ["mcp.server.runner"]
+    assert not any(is_a_fault(record) for record in caplog.records)
+
+
 def test_ten_thousand_hostile_requests_do_no_harm(
     target: Target, traps: Traps, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -118,7 +139,7 @@ def test_ten_thousand_hostile_requests_do_no_harm(
     # Some came through to the tools, and some didn't: the requests aren't all turned away for the same reason.
     assert {200, 202, 400, 403, 404, 405, 406, 421} <= set(target.seen), target.seen
     assert target.seen[200] > IN_PROCESS // 20, target.seen
-    assert [record for record in caplog.records if record.levelno >= logging.ERROR or record.exc_info] == []
+    assert [record for record in caplog.records if is_a_fault(record)] == []
     assert traps.fingerprint() == before
     assert (traps.inside / "good.yaml").read_text() == GOOD
 
