@@ -66,7 +66,7 @@ def test_a_field_that_can_not_be_is_told(field: str, message: str) -> None:
         ("enums: {Mood: {UNSPECIFIED: 4}}", "UNSPECIFIED is what a field holds that nobody set: its number is 0."),
         ("enums: {Mood: []}", "enums.Mood: [] is too short"),
         ("comments: {ThingServic.DoIt: x}", "the spec has no 'ThingServic.DoIt'. Did you mean ThingService.DoIt?"),
-        ("from_openapi: x.yaml", 'unknown key "from_openapi".'),
+        ("from_swagger: x.yaml", 'unknown key "from_swagger".'),
         ("previous: ../released", "previous: '../released' climbs with '..'"),
         ("previous: released", "previous: there is no folder and no file 'released'."),
     ],

@@ -19,6 +19,6 @@ capability = Capability(
     decisions=lambda api: api.decisions,
     check=check,
     render=render,
-    paths=("previous",),
+    paths=("from_openapi", "from_proto", "previous"),
     file_suffixes=(".grpc.yaml", ".grpc.yml", ".grpc.json"),
 )

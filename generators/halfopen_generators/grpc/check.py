@@ -33,9 +33,17 @@ def check(api: Api, options: Options, progress: Progress) -> Judged:
         else:
             checks.append(ask())
     progress.report(len(checks), "checks done")
-    findings = tuple(sorted((*static_findings(api), *broken), key=_gravest_first))
+    unsaid = api.imported.unsaid if api.imported else ()
+    findings = tuple(sorted((*map(_placed(api), (*static_findings(api), *broken)), *unsaid), key=_gravest_first))
     summary = _summary(api, findings, checks, broken=bool(broken))
     return Judged(summary=summary, findings=findings, checks=tuple(checks))
+
+
+def _placed(api: Api) -> Callable[[Finding], Finding]:
+    """Where an element was imported from, its findings are to be looked at there."""
+    if (imported := api.imported) is None:
+        return lambda found: found
+    return lambda found: found.model_copy(update={"evidence": tuple(map(imported.place, found.evidence))})
 
 
 def _questions(api: Api, broken: list[Finding]) -> Iterator[tuple[str, str, Callable[[], Check]]]:

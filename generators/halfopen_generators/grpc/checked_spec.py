@@ -62,6 +62,7 @@ def _method(api: Api, rpc: MethodPlan) -> CommentedMap:
             "errors": _flow_list(rpc.errors),
             "paginated": rpc.paginated if rpc.paginated or policy().is_("list", rpc.name) else None,
             "retry": _retry(rpc),
+            "http": _flow(rpc.http.model_dump(exclude_none=True)) if rpc.http else None,
         }
     )
 
@@ -92,7 +93,15 @@ def _message(message: MessagePlan) -> CommentedMap:
 
 
 def _field(part: FieldPlan) -> CommentedMap:
-    return _flow({"type": part.asked, "number": part.number, "hot": True if part.hot else None})
+    return _flow(
+        {
+            "type": part.asked,
+            "number": part.number,
+            "hot": True if part.hot else None,
+            "json_name": part.json_name,
+            "rules": _flow(part.rules) if part.rules else None,
+        }
+    )
 
 
 def _enum(enum: EnumPlan) -> CommentedMap:

@@ -13,6 +13,7 @@ from halfopen.source import Location, Source
 from halfopen.vocabulary import Decision
 from halfopen_generators.grpc import methods, service_config
 from halfopen_generators.grpc.elements import PAGE_REQUEST, PAGE_RESPONSE, Elements, imports, phrase
+from halfopen_generators.grpc.imported import read_imported
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MessagePlan, MethodPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.previous import Previous, read_previous
@@ -33,6 +34,9 @@ def design(spec: GrpcSpec, source: Source, options: Options) -> Api:
         BadInput: names in the spec don't meet, or the released version can't be used.
     """
     del options  # there are none
+    imported = read_imported(spec, source)
+    if imported is not None:
+        spec = imported.under(source)
     check_references(spec, source)
     previous = read_previous(spec.previous, spec.package, source) if spec.previous else None
     made = Elements(spec, previous)
@@ -62,6 +66,7 @@ def design(spec: GrpcSpec, source: Source, options: Options) -> Api:
         messages=tuple(messages),
         enums=enums,
         comments=spec.comments,
+        imported=imported,
         previous=previous,
         decisions=tuple(_merged(made.decided)),
     )
@@ -234,6 +239,7 @@ def _method(made: Elements, service: str, name: str, asked: MethodSpec) -> tuple
             retry=retry,
             retry_asked=asked.retry is not None,
             codes_asked=asked.retry.codes if asked.retry else (),
+            http=asked.http,
         ),
         own,
     )

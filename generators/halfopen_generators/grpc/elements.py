@@ -91,6 +91,8 @@ class Elements:
             comment=self.comment(f"{of}.{name}", otherwise),
             oneof=group,
             hot=asked.hot,
+            json_name=asked.json_name,
+            rules=asked.rules,
         )
 
     def _presence(self, name: str, group: str | None, asked: FieldSpec, released: Released | None) -> FieldSpec:
@@ -101,7 +103,7 @@ class Elements:
         names = name.endswith("_id") or name in {"id", "name", "parent", *policy().fields.request_id}
         if group or kind.label or names or kind.name not in {*SCALARS, *self.spec.enums}:
             return asked
-        return FieldSpec(type=f"optional {asked.type.strip()}", number=asked.number, hot=asked.hot)
+        return asked.model_copy(update={"type": f"optional {asked.type.strip()}"})
 
     def _decide_presence(self, location: Location, changed: list[str]) -> None:
         if changed:

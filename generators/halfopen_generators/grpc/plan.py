@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from halfopen.source import Location
 from halfopen.vocabulary import Decision
-from halfopen_generators.grpc.spec import Audience, Idempotency, Kind, Status, Style
+from halfopen_generators.grpc.spec import Audience, HttpSpec, Idempotency, Kind, Status, Style
 
 if TYPE_CHECKING:
+    from halfopen_generators.grpc.imported import Imported
     from halfopen_generators.grpc.previous import Previous
 
 PROTO_ROOT = "proto"
@@ -29,6 +30,8 @@ class FieldPlan:
     comment: tuple[str, ...]
     oneof: str | None = None
     hot: bool = False
+    json_name: str | None = None
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class MethodPlan:
     retry: RetryPlan | None
     retry_asked: bool
     codes_asked: tuple[Status, ...]
+    http: HttpSpec | None = None
 
     @property
     def streams(self) -> bool:
@@ -134,6 +138,7 @@ class Api:
     messages: tuple[MessagePlan, ...]
     enums: tuple[EnumPlan, ...]
     comments: dict[str, str]
+    imported: Imported | None
     previous: Previous | None
     decisions: tuple[Decision, ...]
 

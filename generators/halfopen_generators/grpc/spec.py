@@ -15,6 +15,8 @@ from pydantic import (
     Field,
     StringConstraints,
     Tag,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from typing_extensions import TypeAliasType
@@ -24,6 +26,7 @@ from halfopen.durations import Duration
 MAX_FIELDS = 1_000
 MAX_NUMBER = 536_870_911
 
+FilePath = Annotated[str, Field(max_length=1_000)]
 Package = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,9}$", max_length=120)]
 # A service, method, message or enum: PascalCase, such as PlaceOrder.
 TypeName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,63}$")]
@@ -31,6 +34,10 @@ FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 # A message, or what is nothing to say.
 BodyName = Annotated[str, StringConstraints(pattern=r"^([A-Z][A-Za-z0-9]{0,63}|empty)$")]
 ValueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+
+# A template of google.api.http: segments, with variables in braces.
+HttpPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~:/{}=*%-]{0,500}$")]
+HTTP_VERBS = ("get", "put", "post", "delete", "patch")
 
 Audience = Literal["internal", "public"]
 Style = Literal["buf", "aip"]
@@ -71,6 +78,12 @@ class FieldSpec(_Spec):
     )
     number: int | None = Field(default=None, ge=1, le=MAX_NUMBER, description="Left out: decided, or kept.")
     hot: bool = Field(default=False, description="Set in almost every message.")
+    json_name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\"\\\\]{1,100}$")] | None = Field(
+        default=None, description="Its name in JSON, if not lowerCamelCase of its name."
+    )
+    rules: dict[Annotated[str, Field(max_length=64)], Any] = Field(
+        default={}, description="protovalidate rules of its type: {min_len: 1, pattern: ...}."
+    )
 
 
 AskedField = Annotated[FieldSpec, BeforeValidator(_typed, json_schema_input_type=str | FieldSpec)]
@@ -113,6 +126,35 @@ class RetrySpec(_Spec):
     codes: tuple[Status, ...] = ()
 
 
+class HttpSpec(_Spec):
+    """How an rpc is called over HTTP and JSON, as google.api.http has it: one of the verbs with its path."""
+
+    get: HttpPath | None = None
+    put: HttpPath | None = None
+    post: HttpPath | None = None
+    delete: HttpPath | None = None
+    patch: HttpPath | None = None
+    body: Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]{0,63})$")] | None = Field(
+        default=None, description="The field that the body holds; * for all that the path doesn't."
+    )
+
+    @model_validator(mode="after")
+    def _one_verb(self) -> HttpSpec:
+        if len([verb for verb in HTTP_VERBS if getattr(self, verb) is not None]) != 1:
+            raise ValueError(f"takes one of {', '.join(HTTP_VERBS)}, with the path")
+        return self
+
+    @property
+    def verb(self) -> str:
+        """The verb, in lower case."""
+        return next(verb for verb in HTTP_VERBS if getattr(self, verb) is not None)
+
+    @property
+    def path(self) -> str:
+        """The path with its variables in braces."""
+        return str(getattr(self, self.verb))
+
+
 class MethodSpec(_Spec):
     """One rpc."""
 
@@ -124,6 +166,7 @@ class MethodSpec(_Spec):
     errors: tuple[Status, ...] | None = None
     paginated: bool | None = None
     retry: RetrySpec | None = Field(default=None, description="Left out: decided by idempotency.")
+    http: HttpSpec | None = Field(default=None, description="For transcoding: {post: /v1/orders, body: '*'}.")
 
 
 Values = Annotated[tuple[ValueName, ...], Field(min_length=1, max_length=MAX_FIELDS)]
@@ -145,7 +188,13 @@ class GrpcSpec(_Spec):
         default="buf",
         description="aip: GetOrder may return Order, DeleteOrder empty.",
     )
-    services: Annotated[dict[TypeName, dict[TypeName, MethodSpec]], Field(min_length=1, max_length=200)]
+    from_openapi: FilePath | None = Field(
+        default=None, description="OpenAPI 3 document to take services and messages from; what stands here wins."
+    )
+    from_proto: FilePath | None = Field(
+        default=None, description="The same, from a folder of .proto files, descriptor set or git ref."
+    )
+    services: Annotated[dict[TypeName, dict[TypeName, MethodSpec]], Field(max_length=200)]
     messages: Annotated[dict[TypeName, MessageSpec], Field(max_length=5_000)] = {}
     enums: dict[TypeName, EnumSpec] = Field(
         default={}, description="Values without prefix and zero; or value to number."
@@ -153,10 +202,17 @@ class GrpcSpec(_Spec):
     comments: dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=1_000)]] = Field(
         default={}, description="By element: OrderService.GetOrder, Order, Order.total."
     )
-    previous: Annotated[str, Field(max_length=1_000)] | None = Field(
+    previous: FilePath | None = Field(
         default=None,
         description="Folder of .proto files, or descriptor set, that is released: numbers are kept, breaks told.",
     )
+
+    @field_validator("services")
+    @classmethod
+    def _some(cls, services: Any, known: ValidationInfo) -> Any:
+        if not services and not any(known.data.get(key) for key in ("from_openapi", "from_proto")):
+            raise ValueError("is empty: a package has at least one service, or takes them from_openapi or from_proto")
+        return services
 
     @model_validator(mode="before")
     @classmethod
@@ -165,6 +221,8 @@ class GrpcSpec(_Spec):
         if not isinstance(data, dict):
             return data
         found = dict(data)
+        if data.get("from_openapi") is not None or data.get("from_proto") is not None:
+            found.setdefault("services", {})
         if isinstance(data.get("messages"), dict):
             found["messages"] = _bare(data["messages"])
         if isinstance(data.get("services"), dict):

@@ -1,0 +1,77 @@
+"""What another description of an API holds, as a spec, and what the user's spec says beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from halfopen.source import BadInput, Source, spell, validate
+from halfopen.vocabulary import Evidence, Finding
+from halfopen_generators.grpc.spec import GrpcSpec
+
+# The keys that another description may fill.
+_FILLED = ("services", "messages", "enums", "comments")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Another description, said in the words of a spec.
+
+    `data` holds plain values under services, messages, enums and comments, as a spec file would. `unsaid` tells what
+    of the description a spec has no words for, and `places` where parts of it stand: by the place in `data`.
+    """
+
+    data: Mapping[str, Any]
+    unsaid: tuple[Finding, ...] = ()
+    places: Mapping[tuple[str, ...], Evidence] | None = None
+
+    def under(self, source: Source) -> GrpcSpec:
+        """The whole spec: what stands in the source, and where it is silent what was imported.
+
+        Services, rpcs, messages and fields of one name are one; where both say something of it, the source's words
+        hold. An enum of the source replaces the imported one.
+
+        Raises:
+            BadInput: the two make no sound spec together.
+        """
+        data = dict(source.data)
+        for key in _FILLED:
+            own = data.get(key) or {}
+            data[key] = _merged(self.data.get(key, {}), own, deep=key in {"services", "messages"})
+        return validate(GrpcSpec, Source(data, source.file, source.text, source.lines, source.folders))
+
+    def place(self, evidence: Evidence) -> Evidence:
+        """The same evidence, in the file that the element was imported from, if it was."""
+        if evidence.file is not None:
+            return evidence
+        parts = tuple(evidence.path.split("."))
+        for end in range(len(parts), 0, -1):
+            found = (self.places or {}).get(parts[:end])
+            if found is not None:
+                return Evidence(path=spell(parts), file=found.file, line=found.line)
+        return evidence
+
+
+def read_imported(spec: GrpcSpec, source: Source) -> Imported | None:
+    """What the spec imports; None if it stands alone.
+
+    Raises:
+        BadInput: it can't be read, or two descriptions are to be imported.
+    """
+    if spec.from_openapi is not None and spec.from_proto is not None:
+        raise BadInput([source.problem(("from_proto",), "takes the place of from_openapi: give one or the other.")])
+    if spec.from_openapi is not None:
+        from halfopen_generators.grpc.openapi import read_openapi  # noqa: PLC0415 - only who imports pays for it
+
+        return read_openapi(spec.from_openapi, spec.package, source)
+    return None
+
+
+def _merged(imported: Any, own: Any, *, deep: bool) -> Any:
+    """Mappings key by key, the own value where both have one."""
+    if not isinstance(imported, Mapping) or not isinstance(own, Mapping):
+        return own
+    both = {name: _merged(imported[name], own[name], deep=True) if deep else own[name]
+            for name in own if name in imported}  # fmt: skip
+    return {**imported, **own, **both}
