@@ -227,12 +227,18 @@ def descriptor_set(root: str, texts: Mapping[str, str]) -> bytes:
 
 
 def known_protos() -> list[Path]:
-    """The folders of what needs no copy to be imported: Google's well-known types, google.type and google.rpc."""
+    """The folders of what needs no copy to be imported: Google's well-known and common types, and protovalidate."""
     found = find_spec("google.type")
     return [
         well_known_protos(),
         *(Path(place).parents[1] for place in (found.submodule_search_locations or () if found else ())),
+        Path(str(files("halfopen.checkers") / "protovalidate")),
     ]
+
+
+def is_known_proto(name: str) -> bool:
+    """Whether a file of that name needs no copy to be imported."""
+    return any((folder / name).is_file() for folder in known_protos())
 
 
 def well_known_protos() -> Path:

@@ -59,7 +59,7 @@ def test_a_field_that_can_not_be_is_told(field: str, message: str) -> None:
         ("messages: {DoItRequest: {}}", "the message DoItRequest of ThingService.DoIt and the message DoItRequest"),
         ("messages: {None: {}}", "'None' is a reserved word"),
         ("messages: {Thing: {}, THING: {}}", "the message THING and the message Thing become one name"),
-        ("messages: {thing: {}}", '"thing" doesn\'t fit'),
+        ("messages: {thing: {}}", "'thing' can't name a service, rpc, message or enum: a name is PascalCase"),
         ("enums: {Mood: [GOOD, good]}", "enums.Mood[1]: 'good' and 'GOOD' are one value: both are MOOD_GOOD."),
         ("enums: {Mood: [SWING_UP], MoodSwing: [UP]}", "MOOD_SWING_UP is a value of Mood too"),
         ("enums: {Mood: {GOOD: 1, BAD: 1}}", "enums.Mood.BAD: the number 1 is that of GOOD too"),
@@ -68,7 +68,7 @@ def test_a_field_that_can_not_be_is_told(field: str, message: str) -> None:
         ("comments: {ThingServic.DoIt: x}", "the spec has no 'ThingServic.DoIt'. Did you mean ThingService.DoIt?"),
         ("from_swagger: x.yaml", 'unknown key "from_swagger".'),
         ("previous: ../released", "previous: '../released' climbs with '..'"),
-        ("previous: released", "previous: there is no folder and no file 'released'."),
+        ("previous: released", "previous: there is no folder and no file 'released', and no git repository around."),
     ],
 )
 def test_what_does_not_meet_is_told(rest: str, message: str, tmp_path: Path) -> None:
@@ -115,8 +115,6 @@ def test_a_released_version_that_can_not_be_used_is_told(tmp_path: Path) -> None
     ]
     (old / "a.proto").write_text('syntax = "proto3";\npackage acme.v1;\nmessage A { B b = 1; }\n')
     assert said(spec, tmp_path) == ["input:5: previous: 'old' doesn't compile: a.proto:3:13: \"B\" is not defined."]
-    (old / "a.proto").write_text("package acme.v1;\nenum E { option allow_alias = true; A = 0; B = 0; }\n")
-    assert "two names for one number" in said(spec, tmp_path)[0]
     (old / "a.proto").unlink()
     (tmp_path / "elsewhere.proto").write_text("package acme.v1;")
     (old / "a.proto").symlink_to(tmp_path / "elsewhere.proto")

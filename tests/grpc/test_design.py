@@ -13,9 +13,9 @@ from halfopen.progress import Silent
 from halfopen.registry import Options, capability
 from halfopen.run import run
 from halfopen.vocabulary import ReportOutcome, Status
-from halfopen_generators.grpc.methods import VERSION
 from halfopen_generators.grpc.numbers import Wanted, field_numbers, reserve
-from halfopen_generators.grpc.previous import Released
+from halfopen_generators.grpc.plan import VERSION
+from halfopen_generators.grpc.released import Released
 from tests.grpc.designs import answered, designed, source, text
 
 
@@ -203,7 +203,9 @@ def test_what_is_released_by_other_names_keeps_them(tmp_path: Path) -> None:
         },
         tmp_path,
     )
-    proto = text(found, "acme/v1/old.proto")
+    # Where it is released: whoever imports the file finds it there.
+    assert [each.path for each in found.artifacts if each.path.endswith(".proto")] == ["proto/old.proto"]
+    proto = text(found, "old.proto")
     assert "service Things {" in proto
     assert "rpc GetThing(GetThingRequest) returns (ThingsServiceGetThingResponse)" in proto
     assert '  reserved 3 to 5, 7, 900 to max;\n  reserved "gone", "id";\n\n  // A.\n  string a = 8;\n' in proto

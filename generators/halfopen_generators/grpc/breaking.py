@@ -16,7 +16,7 @@ from halfopen.vocabulary import Check, Finding, Severity, Status
 from halfopen_generators.grpc.codes import finding
 from halfopen_generators.grpc.plan import Api
 from halfopen_generators.grpc.policy import Break, policy
-from halfopen_generators.grpc.previous import Previous
+from halfopen_generators.grpc.released import Previous
 
 NAME = "what is released still works"
 CATEGORIES = ("FILE", "WIRE_JSON")
@@ -72,11 +72,11 @@ def _told(output: str, api: Api, previous: Previous) -> Iterable[Told]:
     for line in output.splitlines():
         found: Mapping[str, Any] = json.loads(line)
         rule, text = str(found["type"]), _REFERENCE.sub("", str(found["message"]))
-        ours = any(f'"{name}"' in text for name in previous.files)
+        ours = any(f'"{file.name}"' in text for file in previous.files)
         # The released image may hold other packages, which this spec says nothing of.
         if rule == "FILE_NO_DELETE" and not ours:
             continue
-        if rule != "FILE_NO_DELETE" and found.get("path") not in {api.path, None}:
+        if rule != "FILE_NO_DELETE" and found.get("path") not in {*(file.path for file in api.files), None}:
             continue
         known = policy().breaks.get(rule, policy().breaks["OTHER"])
         if rule == "RPC_SAME_IDEMPOTENCY_LEVEL" and 'from "IDEMPOTENCY_UNKNOWN"' in text:

@@ -49,6 +49,7 @@ def _placed(api: Api) -> Callable[[Finding], Finding]:
 def _questions(api: Api, broken: list[Finding]) -> Iterator[tuple[str, str, Callable[[], Check]]]:
     """What is asked, of which tool, and how; breaks of what is released are put into `broken`."""
     texts = {artifact.path: artifact.text for artifact in proto_file.artifacts(api)}
+    own = [f"{PROTO_ROOT}/{file.path}" for file in api.files]
     looked_at = _sizes(api)
     image = b""
 
@@ -59,7 +60,7 @@ def _questions(api: Api, broken: list[Finding]) -> Iterator[tuple[str, str, Call
 
     yield _COMPILES, programs.PROTOC, compile_it
     yield _LINT, programs.BUF.name, lambda: _lint(api, image, looked_at)
-    yield _FORMAT, programs.BUF.name, lambda: _format(texts)
+    yield _FORMAT, programs.BUF.name, lambda: _format({path: texts[path] for path in own})
     if (previous := api.previous) is not None:
 
         def compare_it() -> Check:
@@ -79,12 +80,11 @@ def _lint(api: Api, image: bytes, looked_at: str) -> Check:
         why = "the package doesn't compile."
         return Check(name=_LINT, tool="buf", version="none", status=Status.SKIPPED, detail=why)
     config = {"version": "v2", "lint": {"use": proto_file.LINT, "except": list(proto_file.excepted(api))}}
-    folder = api.path.rsplit("/", 1)[0]
     without = f", without {' and '.join(proto_file.excepted(api))}" if proto_file.excepted(api) else ""
     return programs.check(
         _LINT,
         programs.BUF,
-        ("lint", _IMAGE, "--path", folder, "--config", json.dumps(config)),
+        ("lint", _IMAGE, *(f"--path={file.path}" for file in api.files), "--config", json.dumps(config)),
         texts={_IMAGE: image},
         looked_at=f"{looked_at}; rules {' and '.join(proto_file.LINT)}{without}",
     )

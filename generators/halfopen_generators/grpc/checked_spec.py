@@ -24,11 +24,15 @@ def checked_spec(api: Api) -> str:
     """The YAML text of the design as a spec."""
     from ruamel.yaml import YAML  # noqa: PLC0415 - 40 ms that only rendering needs
 
+    # A package that it is taken from keeps the options and files, for which a spec has no words.
+    from_proto = api.imported.given if api.imported and api.imported.base else None
     tree = _block(
         {
             "package": api.package,
             "audience": api.audience,
             "style": api.style,
+            "from_proto": from_proto,
+            "remove": _flow_list(api.remove) if api.remove and from_proto else None,
             "services": _block(
                 {
                     service.asked: _block({rpc.name: _method(api, rpc) for rpc in service.methods})
@@ -40,7 +44,7 @@ def checked_spec(api: Api) -> str:
             ),
             "enums": _of_all((enum.name, _enum(enum)) for enum in api.enums),
             "comments": _block(api.comments) if api.comments else None,
-            "previous": api.previous.given if api.previous else None,
+            "previous": api.previous.given if api.previous and not (from_proto and api.previous is api.base) else None,
         }
     )
     tree.yaml_set_start_comment(_HEAD)

@@ -20,6 +20,7 @@ CODES = Codes(
         "PRT09": Code("service config retries unsafe codes or methods", 7),
         "PRT11": Code("undeclared conflict between buf and AIP rules", 3),
         "PRT12": Code("gRPC for a public audience", 1),
+        "PRT13": Code("imported, and not to be said in gRPC", 3),
         "IDP04": Code("create without request id", 7),
         "IDP05": Code("idempotency level absent or wrong", 7),
     }

@@ -12,14 +12,17 @@ from halfopen.registry import Options
 from halfopen.source import Location, Source
 from halfopen.vocabulary import Decision
 from halfopen_generators.grpc import methods, service_config
-from halfopen_generators.grpc.elements import PAGE_REQUEST, PAGE_RESPONSE, Elements, imports, phrase
+from halfopen_generators.grpc.elements import PAGE_REQUEST, PAGE_RESPONSE, Elements, phrase
 from halfopen_generators.grpc.imported import read_imported
+from halfopen_generators.grpc.layout import HTTP_OPTION, Layout
+from halfopen_generators.grpc.option_text import block, quoted
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MessagePlan, MethodPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
-from halfopen_generators.grpc.previous import Previous, read_previous
+from halfopen_generators.grpc.previous import read_previous
 from halfopen_generators.grpc.references import check_references, request_name, service_name
 from halfopen_generators.grpc.references import methods as rpcs
-from halfopen_generators.grpc.spec import GrpcSpec, MessageSpec, MethodSpec
+from halfopen_generators.grpc.released import Previous
+from halfopen_generators.grpc.spec import GrpcSpec, HttpSpec, MessageSpec, MethodSpec
 from halfopen_generators.grpc.types import GOOGLEAPIS
 
 LAW_OF_FALLACIES = 1
@@ -36,21 +39,26 @@ def design(spec: GrpcSpec, source: Source, options: Options) -> Api:
     del options  # there are none
     imported = read_imported(spec, source)
     if imported is not None:
-        spec = imported.under(source)
-    check_references(spec, source)
-    previous = read_previous(spec.previous, spec.package, source) if spec.previous else None
-    made = Elements(spec, previous)
-    made.decided.extend(_of_the_package(spec, previous))
+        spec = imported.under(spec, source)
+    previous = read_previous(("previous",), spec.previous, spec.package, source) if spec.previous else None
+    base = (imported.base if imported else None) or previous
+    check_references(spec, base, source)
+    made = Elements(spec, base)
+    layout = Layout(spec.package, base)
+    made.decided.extend(_of_the_package(spec, base, layout.main))
     services: list[ServicePlan] = []
     messages: list[MessagePlan] = []
+    of_services: dict[str, str] = {}
     for asked, named in spec.services.items():
         own_rpcs = []
         for name, method in named.items():
             rpc, own = _method(made, asked, name, method)
             own_rpcs.append(rpc)
             messages.extend(own)
-        name = asked if previous and asked in previous.services else service_name(asked)
-        services.append(ServicePlan(name, asked, made.comment(asked, f"{phrase(asked)}."), tuple(own_rpcs)))
+        name = _released_name(made, asked)
+        comment = made.comment(asked, f"{phrase(asked)}.")
+        services.append(ServicePlan(name, asked, comment, tuple(own_rpcs), made.options(name)))
+        of_services |= {message.name: name for message in messages if message.location[1] == asked}
     messages += [
         made.message(name, body, ("messages", name), f"{phrase(name)}.") for name, body in spec.messages.items()
     ]
@@ -60,14 +68,15 @@ def design(spec: GrpcSpec, source: Source, options: Options) -> Api:
         package=spec.package,
         audience=spec.audience,
         style=spec.style,
-        path=_path(spec.package, previous),
-        imports=imports(tuple(messages), (side for rpc in _all(services) for side in (rpc.request, rpc.response))),
+        files=layout.files(services, of_services, messages, enums),
         services=tuple(services),
         messages=tuple(messages),
         enums=enums,
         comments=spec.comments,
+        remove=spec.remove,
         imported=imported,
-        previous=previous,
+        base=base,
+        previous=previous or base,
         decisions=tuple(_merged(made.decided)),
     )
 
@@ -88,30 +97,26 @@ def _all(services: list[ServicePlan]) -> Iterator[MethodPlan]:
     return (rpc for service in services for rpc in service.methods)
 
 
-def _path(package: str, previous: Previous | None) -> str:
-    """The file below PROTO_ROOT: in the folders of its package, and by the name it is released under."""
-    parts = package.split(".")
-    if previous is not None and len(previous.files) == 1:
-        return "/".join([*parts, previous.files[0].rsplit("/", 1)[-1]])
-    return "/".join([*parts, f"{base_name(package)}.proto"])
-
-
-def base_name(package: str) -> str:
-    """The last part of the package that is no version."""
-    parts = package.split(".")
-    return parts[-2] if len(parts) > 1 and methods.VERSION.fullmatch(parts[-1]) else parts[-1]
-
-
-def _of_the_package(spec: GrpcSpec, previous: Previous | None) -> Iterator[Decision]:
-    path = f"{PROTO_ROOT}/{_path(spec.package, previous)}"
-    yield Decision(
-        about="package",
-        choice=f"one file, {path}",
-        because="Its folders are those of the package, as buf and every generator expect. One file can't import in a "
-        "circle, and stays easy to compare with what is released; what outgrows it is a package of its own.",
-        instead_of=("one file per service", "one file per message"),
-        law=LAW_OF_BOUNDARIES,
-    )
+def _of_the_package(spec: GrpcSpec, base: Previous | None, main: str) -> Iterator[Decision]:
+    if base is not None and len(base.files) > 1:
+        yield Decision(
+            about="package",
+            choice=f"{len(base.files)} files, as it is released; what is new goes into {PROTO_ROOT}/{main}",
+            because="Whoever includes one of them finds in it what was there before.",
+            instead_of=("one file",),
+            law=LAW_OF_BOUNDARIES,
+        )
+    else:
+        yield Decision(
+            about="package",
+            choice=f"one file, {PROTO_ROOT}/{main}",
+            because="It is released so."
+            if base
+            else "Its folders are those of the package, as buf and every generator expect. One file can't import in a "
+            "circle, and stays easy to compare with what is released; what outgrows it is a package of its own.",
+            instead_of=("one file per service", "one file per message"),
+            law=LAW_OF_BOUNDARIES,
+        )
     if all(isinstance(side, MessageSpec) for _, rpc in rpcs(spec) for side in (rpc.request, rpc.response)):
         yield Decision(
             about="services",
@@ -132,10 +137,10 @@ def _of_the_package(spec: GrpcSpec, previous: Previous | None) -> Iterator[Decis
         instead_of=("buf alone",) if spec.style == "aip" else ("aip: GetOrder answers with Order itself",),
         law=LAW_OF_BOUNDARIES,
     )
-    if previous is not None:
+    if base is not None:
         yield Decision(
             about="previous",
-            choice=f"numbers and names as released in {previous.given}; what is deleted is reserved",
+            choice=f"numbers, names and options as released in {base.given}; what is deleted is reserved",
             because="Whoever runs the released version reads by number: a number that means something else is read as "
             "what it meant.",
             instead_of=("numbers in the order of the spec",),
@@ -228,6 +233,8 @@ def _method(made: Elements, service: str, name: str, asked: MethodSpec) -> tuple
             kind=asked.kind,
             request=names["request"],
             response=names["response"],
+            takes=made.spelled(names["request"]),
+            gives=made.spelled(names["response"]),
             own_request=names["request"] in {f"{name}Request", f"{service_name(service)}{name}Request"},
             own_response=names["response"] in {f"{name}Response", f"{service_name(service)}{name}Response"},
             deadline=deadline,
@@ -240,15 +247,28 @@ def _method(made: Elements, service: str, name: str, asked: MethodSpec) -> tuple
             retry_asked=asked.retry is not None,
             codes_asked=asked.retry.codes if asked.retry else (),
             http=asked.http,
+            options=made.options(f"{_released_name(made, service)}.{name}", *_http(asked.http)),
         ),
         own,
     )
 
 
+def _released_name(made: Elements, service: str) -> str:
+    """What the service is called in the package."""
+    return service if made.base and service in made.base.services else service_name(service)
+
+
+def _http(asked: HttpSpec | None) -> tuple[str, ...]:
+    if asked is None:
+        return ()
+    entries = [f"{asked.verb}: {quoted(asked.path)}", *([f"body: {quoted(asked.body)}"] if asked.body else [])]
+    return (f"{HTTP_OPTION} = {block(entries)}",)
+
+
 def _own_name(made: Elements, service: str, name: str, base: str, side: str) -> str:
     """The message's name: as it is released, if that is one of the two that buf allows."""
     end = side.capitalize()
-    known_rpcs = made.previous.requests if made.previous else {}
+    known_rpcs = made.base.requests if made.base else {}
     released = known_rpcs.get((service, name)) or known_rpcs.get((service_name(service), name))
     if released is not None:
         known = released[0 if side == "request" else 1].rsplit(".", 1)[-1]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from halfopen.protobuf import field_type
 from halfopen.source import Location
 from halfopen.templates import words
 from halfopen.vocabulary import Decision
+from halfopen_generators.grpc.field_rules import rule_options
+from halfopen_generators.grpc.foreign import spelled
 from halfopen_generators.grpc.numbers import Wanted, field_numbers, reserve, value_numbers
+from halfopen_generators.grpc.option_text import quoted
 from halfopen_generators.grpc.plan import EnumPlan, FieldPlan, MessagePlan, ValuePlan
 from halfopen_generators.grpc.policy import policy
-from halfopen_generators.grpc.previous import Previous, Released
 from halfopen_generators.grpc.references import fields, value_name
+from halfopen_generators.grpc.released import Previous, Released
 from halfopen_generators.grpc.spec import FieldSpec, GrpcSpec, MessageSpec
-from halfopen_generators.grpc.types import SCALARS, WELL_KNOWN
+from halfopen_generators.grpc.types import SCALARS
 
 LAW_OF_BOUNDARIES = 3
 LAW_OF_FALLACIES = 1
@@ -33,12 +37,26 @@ class Elements:
     """Makes messages and enums, and gathers what it decided on the way."""
 
     spec: GrpcSpec
-    previous: Previous | None
+    base: Previous | None  # whose names, numbers and options are kept
     decided: list[Decision] = field(default_factory=list)
 
     def comment(self, element: str, otherwise: str) -> tuple[str, ...]:
         """The lines of an element's comment: the spec's own, or what its name says."""
         return comment_lines(self.spec.comments.get(element, "")) or (otherwise,)
+
+    def options(self, element: str, *own: str) -> tuple[str, ...]:
+        """The options of an element: its own, and of those it is released with what it doesn't say itself."""
+        kept = self.base.elements.get(element) if self.base else None
+        said = {each.partition(" = ")[0] for each in own}
+        return (*(each for each in (kept.options if kept else ()) if each.partition(" = ")[0] not in said), *own)
+
+    def spelled(self, name: str, scope: str = "") -> str:
+        """A type as Protobuf has to spell it in that message."""
+        return spelled(name, self.spec.package, scope, self._local)
+
+    @cached_property
+    def _local(self) -> frozenset[str]:
+        return frozenset({*self.spec.messages, *self.spec.enums})
 
     def message(
         self,
@@ -55,7 +73,7 @@ class Elements:
         asked = [(str(path[-1]), group, part) for path, group, part in fields(body)]
         known = {part for part, _, _ in asked}
         asked += [(part, None, FieldSpec(type=kind)) for part, kind in more if part not in known]
-        released = self.previous.messages.get(name) if self.previous else None
+        released = self.base.messages.get(name) if self.base else None
         if partial:
             asked = [(part, group, self._presence(part, group, each, released)) for part, group, each in asked]
             changed = [part for part, _, each in asked if each.type.startswith("optional ")]
@@ -67,7 +85,7 @@ class Elements:
         numbers = field_numbers(wanted, released)
         if released is None and len(wanted) > policy().numbers.one_byte.value:
             self._decide_numbers(location)
-        plans = [self._field(of, part, group, each, numbers[part]) for part, group, each in asked]
+        plans = [self._field(name, of, part, group, each, numbers[part]) for part, group, each in asked]
         groups = {group: self.comment(f"{of}.{group}", f"{phrase(group)}: at most one.") for group in body.oneof}
         spans, names = reserve(released, numbers)
         return MessagePlan(
@@ -78,21 +96,26 @@ class Elements:
             oneofs=groups,
             reserved=spans,
             reserved_names=names,
+            options=self.options(name),
+            oneof_options={group: self.options(f"{name}.{group}") for group in body.oneof},
         )
 
-    def _field(self, of: str, name: str, group: str | None, asked: FieldSpec, number: int) -> FieldPlan:
+    def _field(self, message: str, of: str, name: str, group: str | None, asked: FieldSpec, number: int) -> FieldPlan:
         kind = field_type(asked.type)
         otherwise = _PAGE_COMMENTS.get(name, f"{phrase(name)}{_SEVERAL.get(kind.label, '')}.")
         return FieldPlan(
             name=name,
             number=number,
             asked=kind.spelled(kind.name).replace(", ", ","),
-            type=kind.spelled(spelled(kind.name)),
+            type=kind.spelled(self.spelled(kind.name, message)),
             comment=self.comment(f"{of}.{name}", otherwise),
             oneof=group,
             hot=asked.hot,
             json_name=asked.json_name,
             rules=asked.rules,
+            options=self.options(
+                f"{message}.{name}", *_json_name(asked), *rule_options(asked, is_enum=kind.name in self.spec.enums)
+            ),
         )
 
     def _presence(self, name: str, group: str | None, asked: FieldSpec, released: Released | None) -> FieldSpec:
@@ -134,11 +157,12 @@ class Elements:
     def enum(self, name: str) -> EnumPlan:
         """An enum of the spec with its zero."""
         asked = self.spec.enums[name]
-        released = self.previous.enums.get(name) if self.previous else None
+        released = self.base.enums.get(name) if self.base else None
         known = released.numbers if released else {}
+        own = name.rpartition(".")[2]
         # A value that is released without the prefix keeps its name: another one would break JSON and code.
-        given = {value: value if value in known else value_name(name, value) for value in asked}
-        zero = value_name(name, "UNSPECIFIED")
+        given = {value: value if value in known else value_name(own, value) for value in asked}
+        zero = value_name(own, "UNSPECIFIED")
         numbered = {given[value]: number for value, number in asked.items()} if isinstance(asked, Mapping) else {}
         if 0 in numbered.values():
             zero = next(spelt for spelt, number in numbered.items() if number == 0)
@@ -160,33 +184,39 @@ class Elements:
             )
         return EnumPlan(
             name=name,
-            comment=self.comment(name, f"{phrase(name)}."),
+            comment=self.comment(name, f"{phrase(own)}."),
             values=tuple(
                 self._value(name, spelt, number, spelt_to_asked.get(spelt, ""))
-                for spelt, number in sorted(numbers.items(), key=lambda entry: entry[1])
+                for spelt, number in sorted(numbers.items(), key=_zero_first)
             ),
             reserved=spans,
             reserved_names=reserved_names,
+            options=self.options(name),
         )
 
     def _value(self, enum: str, name: str, number: int, asked: str) -> ValuePlan:
-        otherwise = "Not set." if number == 0 else f"{phrase(name.removeprefix(value_name(enum, '')))}."
-        prefixed = name == value_name(enum, name)
-        return ValuePlan(name, number, asked, self.comment(f"{enum}.{asked}", otherwise), released_as_is=not prefixed)
+        own = enum.rpartition(".")[2]
+        otherwise = "Not set." if number == 0 else f"{phrase(name.removeprefix(value_name(own, '')))}."
+        return ValuePlan(
+            name,
+            number,
+            asked,
+            self.comment(f"{enum}.{asked}", otherwise),
+            released_as_is=name != value_name(own, name),
+            options=self.options(f"{enum}.{name}"),
+        )
 
 
 _SEVERAL = {"repeated": ", any number of them", "map": ", by key", "optional": ", if it is known"}
 
 
-def spelled(name: str) -> str:
-    """The name of a type as Protobuf has it."""
-    return WELL_KNOWN[name][0] if name in WELL_KNOWN else name
+def _zero_first(entry: tuple[str, int]) -> tuple[bool, int]:
+    # As Protobuf demands; below zero is whatever should never have been there.
+    return entry[1] != 0, entry[1]
 
 
-def imports(messages: tuple[MessagePlan, ...], others: Iterator[str]) -> tuple[str, ...]:
-    """The files that define what these messages, and rpcs with these types, mention."""
-    used = {field_type(part.asked).name for message in messages for part in message.fields} | set(others)
-    return tuple(sorted(file for word, (name, file) in WELL_KNOWN.items() if word in used or name in used))
+def _json_name(asked: FieldSpec) -> tuple[str, ...]:
+    return (f"json_name = {quoted(asked.json_name)}",) if asked.json_name is not None else ()
 
 
 def phrase(name: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from halfopen.source import BadInput, Source, spell, validate
+from halfopen.source import BadInput, Source, nearest, spell, validate
 from halfopen.vocabulary import Evidence, Finding
+from halfopen_generators.grpc.released import Previous
 from halfopen_generators.grpc.spec import GrpcSpec
 
 # The keys that another description may fill.
@@ -16,29 +18,33 @@ _FILLED = ("services", "messages", "enums", "comments")
 
 @dataclass(frozen=True)
 class Imported:
-    """Another description, said in the words of a spec.
+    """Another description, said in the words of a spec; the user calls it `given`.
 
     `data` holds plain values under services, messages, enums and comments, as a spec file would. `unsaid` tells what
-    of the description a spec has no words for, and `places` where parts of it stand: by the place in `data`.
+    of the description a spec has no words for, and `places` where parts of it stand: by the place in `data`. `base` is
+    the package that it was read from, if it was one: its numbers, options and files are kept.
     """
 
+    given: str
     data: Mapping[str, Any]
     unsaid: tuple[Finding, ...] = ()
     places: Mapping[tuple[str, ...], Evidence] | None = None
+    base: Previous | None = None
 
-    def under(self, source: Source) -> GrpcSpec:
+    def under(self, spec: GrpcSpec, source: Source) -> GrpcSpec:
         """The whole spec: what stands in the source, and where it is silent what was imported.
 
         Services, rpcs, messages and fields of one name are one; where both say something of it, the source's words
-        hold. An enum of the source replaces the imported one.
+        hold. An enum of the source replaces the imported one. What the spec names under `remove` is left out.
 
         Raises:
-            BadInput: the two make no sound spec together.
+            BadInput: the two make no sound spec together, or what is to be removed isn't there.
         """
         data = dict(source.data)
+        kept = _without(self.data, spec.remove, source)
         for key in _FILLED:
             own = data.get(key) or {}
-            data[key] = _merged(self.data.get(key, {}), own, deep=key in {"services", "messages"})
+            data[key] = _merged(kept.get(key, {}), own, deep=key in {"services", "messages"})
         return validate(GrpcSpec, Source(data, source.file, source.text, source.lines, source.folders))
 
     def place(self, evidence: Evidence) -> Evidence:
@@ -65,7 +71,38 @@ def read_imported(spec: GrpcSpec, source: Source) -> Imported | None:
         from halfopen_generators.grpc.openapi import read_openapi  # noqa: PLC0415 - only who imports pays for it
 
         return read_openapi(spec.from_openapi, spec.package, source)
+    if spec.from_proto is not None:
+        from halfopen_generators.grpc.proto_import import read_proto  # noqa: PLC0415 - the same
+
+        return read_proto(spec.from_proto, spec.package, source)
+    if spec.remove:
+        raise BadInput([source.problem(("remove",), "nothing is imported, so there is nothing to remove from it.")])
     return None
+
+
+def _without(data: Mapping[str, Any], names: Iterable[str], source: Source) -> dict[str, Any]:
+    """The data without the elements of those names, such as Order, Order.total or OrderService.GetOrder."""
+    kept = copy.deepcopy({key: dict(data.get(key, {})) for key in _FILLED})
+    for index, name in enumerate(names):
+        holders = [(kept[key], name) for key in ("services", "messages", "enums")]
+        outer, _, inner = name.rpartition(".")
+        holders += [(kept[key].get(outer, {}), inner) for key in ("services", "messages", "enums") if outer]
+        holders += [(group, inner) for group in kept["messages"].get(outer, {}).get("oneof", {}).values()]
+        found = [holder for holder, part in holders if part in holder]
+        if not found:
+            legal = [*kept["services"], *kept["messages"], *kept["enums"], *kept["comments"]]
+            near = nearest(name, legal)
+            hint = f" Did you mean {near}?" if near else ""
+            raise BadInput([source.problem(("remove", index), f"{name!r} isn't in what is imported.{hint}")])
+        for holder, part in holders:
+            holder.pop(part, None)
+        gone = [element for element in kept["comments"] if f"{element}.".startswith(f"{name}.")]
+        for element in gone:
+            del kept["comments"][element]
+    for body in kept["messages"].values():
+        for group in [group for group, members in body.get("oneof", {}).items() if not members]:
+            del body["oneof"][group]
+    return kept
 
 
 def _merged(imported: Any, own: Any, *, deep: bool) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from halfopen.durations import spell_duration
 from halfopen.protobuf import field_type
@@ -14,8 +14,6 @@ from halfopen_generators.grpc.policy import Verb, policy
 from halfopen_generators.grpc.references import fields
 from halfopen_generators.grpc.spec import GrpcSpec, Idempotency, Kind, MessageSpec, MethodSpec, Status
 
-# What buf's PACKAGE_VERSION_SUFFIX takes for a version.
-VERSION = re.compile(r"v[1-9][0-9]*(test[a-z0-9_]*|(p[1-9][0-9]*)?(alpha|beta)([1-9][0-9]*)?)?")
 LAW_OF_FALLACIES = 1
 LAW_OF_RESILIENCE = 5
 LAW_OF_IDEMPOTENCY = 7
@@ -45,6 +43,16 @@ def paginated(name: str, asked: MethodSpec, location: Location, decided: list[De
             )
         )
     return choice
+
+
+def page_fields_of(request: Mapping[str, Any], response: Mapping[str, Any]) -> bool:
+    """Whether those fields, by name as a spec file has them, are those of an rpc with pages."""
+    wanted = ((request, "page_size", "int32"), (request, "page_token", "string"),
+              (response, "next_page_token", "string"))  # fmt: skip
+    has_them = all((fields.get(name) or {}).get("type") == kind for fields, name, kind in wanted)
+    return has_them and any(
+        field_type(part["type"]).label == "repeated" for name, part in response.items() if name != "oneof"
+    )
 
 
 def lists(response: str | MessageSpec) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from halfopen.protobuf import OWN_NUMBERS
 from halfopen.source import BadInput, Problem
 from halfopen_generators.grpc.policy import policy
-from halfopen_generators.grpc.previous import Released
+from halfopen_generators.grpc.released import Released
 from halfopen_generators.grpc.spec import MAX_NUMBER
 
 if TYPE_CHECKING:

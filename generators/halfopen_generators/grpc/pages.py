@@ -9,7 +9,6 @@ from halfopen.markdown import Table, optional_table, table
 from halfopen.registry import Judged
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact, Check, Finding
-from halfopen_generators.grpc.elements import spelled
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MethodPlan, RetryPlan, ServicePlan, Span
 from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.proto_file import PROMISES
@@ -51,14 +50,19 @@ def _design(api: Api, judged: Judged, files: Iterable[str]) -> dict[str, object]
 def _facts(api: Api) -> Table:
     retried = [rpc.name for rpc in api.methods if rpc.retry]
     rows = [
-        ("Package", f"`{api.package}` in `{PROTO_ROOT}/{api.path}`"),
+        ("Package", f"`{api.package}` in {_where(api)}"),
         ("Audience", api.audience),
         ("Rules", "buf STANDARD and COMMENTS" + (", responses as AIP has them" if api.style == "aip" else "")),
+        *([("Taken from", api.imported.given)] if api.imported else []),
         ("Released version", api.previous.given if api.previous else "none was named"),
         ("Retried by clients", ", ".join(retried) or "nothing"),
         ("Streams", ", ".join(rpc.name for rpc in api.methods if rpc.streams) or "none"),
     ]
     return table(("", ""), rows)
+
+
+def _where(api: Api) -> str:
+    return ", ".join(f"`{PROTO_ROOT}/{file.path}`" for file in api.files)
 
 
 def _checks(checks: Iterable[Check]) -> Table:
@@ -79,7 +83,7 @@ def _what(path: str) -> str:
 def _api(api: Api) -> dict[str, object]:
     return {
         "package": api.package,
-        "path": f"{PROTO_ROOT}/{api.path}",
+        "where": _where(api),
         "services": [_service(service) for service in api.services],
         "errors": _errors(api),
         "messages": [
@@ -133,8 +137,8 @@ def _rpc(rpc: MethodPlan) -> tuple[str, ...]:
     return (
         rpc.name,
         " ".join(rpc.comment),
-        f"{takes}{spelled(rpc.request)}",
-        f"{gives}{spelled(rpc.response)}",
+        f"{takes}{rpc.takes}",
+        f"{gives}{rpc.gives}",
         spell_duration(rpc.deadline),
         PROMISES[rpc.idempotency],
         _tries(rpc.retry),
@@ -154,8 +158,8 @@ def _diagram(service: ServicePlan) -> str:
     """Every rpc of the service once, as a Mermaid sequence diagram. Its names are Protobuf's, so nothing is escaped."""
     lines = ["sequenceDiagram", "    participant c as caller", f"    participant s as {service.name}"]
     for rpc in service.methods[:_MOST_DRAWN]:
-        asks = f"    c->>s: {rpc.name}({spelled(rpc.request)})"
-        answers = f"    s-->>c: {spelled(rpc.response)}"
+        asks = f"    c->>s: {rpc.name}({rpc.takes})"
+        answers = f"    s-->>c: {rpc.gives}"
         streams_in, streams_out = rpc.kind in {"client-stream", "bidi"}, rpc.kind in {"server-stream", "bidi"}
         for line, streams in ((asks, streams_in), (answers, streams_out)):
             lines += ["    loop stream", f"    {line}", "    end"] if streams else [line]

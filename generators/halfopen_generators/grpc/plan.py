@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,16 +13,21 @@ from halfopen_generators.grpc.spec import Audience, HttpSpec, Idempotency, Kind,
 
 if TYPE_CHECKING:
     from halfopen_generators.grpc.imported import Imported
-    from halfopen_generators.grpc.previous import Previous
+    from halfopen_generators.grpc.released import Previous
 
 PROTO_ROOT = "proto"
+# What buf's PACKAGE_VERSION_SUFFIX takes for a version.
+VERSION = re.compile(r"v[1-9][0-9]*(test[a-z0-9_]*|(p[1-9][0-9]*)?(alpha|beta)([1-9][0-9]*)?)?")
 # A number, or the first and the last of several.
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class FieldPlan:
-    """One field of a message. `asked` is its type as a spec writes it, `type` as Protobuf does."""
+    """One field of a message. `asked` is its type as a spec writes it, `type` as Protobuf does.
+
+    Here and below, `options` are `name = value` as Protobuf spells them, the value perhaps over several lines.
+    """
 
     name: str
     number: int
@@ -32,11 +38,12 @@ class FieldPlan:
     hot: bool = False
     json_name: str | None = None
     rules: Mapping[str, Any] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class MessagePlan:
-    """One message, its fields by number, and what was deleted from it."""
+    """One message, its fields by number, and what was deleted from it. One within another is called Outer.Inner."""
 
     name: str
     comment: tuple[str, ...]
@@ -45,6 +52,8 @@ class MessagePlan:
     oneofs: Mapping[str, tuple[str, ...]]  # by name, with their comments
     reserved: tuple[Span, ...] = ()
     reserved_names: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    oneof_options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def by_name(self) -> dict[str, FieldPlan]:
@@ -61,17 +70,19 @@ class ValuePlan:
     asked: str
     comment: tuple[str, ...]
     released_as_is: bool = False
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class EnumPlan:
-    """One enum, its values by number, and what was deleted from it."""
+    """One enum, its values by number, and what was deleted from it. One within a message is called Outer.Inner."""
 
     name: str
     comment: tuple[str, ...]
     values: tuple[ValuePlan, ...]
     reserved: tuple[Span, ...] = ()
     reserved_names: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,10 @@ class RetryPlan:
 
 @dataclass(frozen=True)
 class MethodPlan:
-    """One rpc. `request` and `response` are messages of the package, or google.protobuf.Empty."""
+    """One rpc. `request` and `response` are messages of the package, `empty`, or another package's by the full name.
+
+    `takes` and `gives` are the same as Protobuf spells them.
+    """
 
     name: str
     service: str
@@ -96,6 +110,8 @@ class MethodPlan:
     kind: Kind
     request: str
     response: str
+    takes: str
+    gives: str
     own_request: bool
     own_response: bool
     deadline: float
@@ -108,6 +124,7 @@ class MethodPlan:
     retry_asked: bool
     codes_asked: tuple[Status, ...]
     http: HttpSpec | None = None
+    options: tuple[str, ...] = ()
 
     @property
     def streams(self) -> bool:
@@ -123,6 +140,20 @@ class ServicePlan:
     asked: str
     comment: tuple[str, ...]
     methods: tuple[MethodPlan, ...]
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FilePlan:
+    """One file of the package: its path below PROTO_ROOT, what it imports and passes on, and what stands in it."""
+
+    path: str
+    options: tuple[str, ...]
+    imports: tuple[str, ...]
+    public: tuple[str, ...]
+    services: tuple[ServicePlan, ...]
+    messages: tuple[MessagePlan, ...]
+    enums: tuple[EnumPlan, ...]
 
 
 @dataclass(frozen=True)
@@ -132,14 +163,15 @@ class Api:
     package: str
     audience: Audience
     style: Style
-    path: str  # of the file, below PROTO_ROOT
-    imports: tuple[str, ...]
+    files: tuple[FilePlan, ...]
     services: tuple[ServicePlan, ...]
     messages: tuple[MessagePlan, ...]
     enums: tuple[EnumPlan, ...]
     comments: dict[str, str]
+    remove: tuple[str, ...]
     imported: Imported | None
-    previous: Previous | None
+    base: Previous | None  # whose names, numbers, files and options are kept
+    previous: Previous | None  # what this is compared with
     decisions: tuple[Decision, ...]
 
     @property
@@ -155,4 +187,10 @@ class Api:
     @property
     def name(self) -> str:
         """What files about the API are called: the last part of the package that is no version."""
-        return self.path.rsplit("/", 1)[-1].removesuffix(".proto")
+        return base_name(self.package)
+
+
+def base_name(package: str) -> str:
+    """The last part of the package that is no version."""
+    parts = package.split(".")
+    return parts[-2] if len(parts) > 1 and VERSION.fullmatch(parts[-1]) else parts[-1]

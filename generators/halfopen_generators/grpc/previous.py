@@ -1,163 +1,175 @@
-"""The released version: read from a folder of .proto files or a descriptor set, compiled, and what it promises."""
+"""Where a package lies: a folder of .proto files, a descriptor set, or a commit; read with care and compiled."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from halfopen.checkers import programs
-from halfopen.source import BadInput, Source, open_regular
+from halfopen.git import NoRepository, NotFound, files_at
+from halfopen.source import BadInput, Location, Source, open_regular
+from halfopen_generators.grpc.released import Previous, released
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FileDescriptorProto
-
-    from halfopen_generators.grpc.plan import Span
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
 MAX_FILES = 2_000
 MAX_BYTES = 16 * 1_048_576
-_PLACE = ("previous",)
-# A range as wide was never given out number by number: it keeps others away.
-_WIDE = 1_000
+_SUFFIX = ".proto"
+# Where our own answers have their packages, beside this file.
+_OWN_ROOT, _OWN_CONFIG = "proto", "buf.yaml"
 
 
 @dataclass(frozen=True)
-class Released:
-    """The numbers by name that a message or an enum gave out, and those that it took back."""
+class Protos:
+    """Files that compile: as the FileDescriptorSet `image`, as descriptors, and as the texts that they were read from.
 
-    numbers: Mapping[str, int] = field(default_factory=dict)
-    reserved: tuple[Span, ...] = ()
-    reserved_names: tuple[str, ...] = ()
-    optional: frozenset[str] = frozenset()  # the fields whose absence is told from zero
-
-    @property
-    def highest(self) -> int:
-        """The highest number that was ever given out; a range that is reserved up to the end is no such number."""
-        ends = (last for first, last in self.reserved if last - first < _WIDE)
-        return max((*self.numbers.values(), *ends), default=0)
-
-    def behind(self, number: int) -> int:
-        """That number, or the first one behind the numbers that are not to be used again."""
-        for first, last in sorted(self.reserved):
-            if first <= number <= last:
-                number = last + 1
-        return number
-
-
-@dataclass(frozen=True)
-class Previous:
-    """The package as it is released. `image` is its FileDescriptorSet, with what it imports."""
+    The texts are known by the names that imports use; of a descriptor set there are none.
+    """
 
     given: str
     image: bytes
-    files: tuple[str, ...]
-    messages: Mapping[str, Released]
-    enums: Mapping[str, Released]
-    services: tuple[str, ...]
-    requests: Mapping[tuple[str, str], tuple[str, str]]  # service and rpc to the messages it takes and gives
+    files: tuple[FileDescriptorProto, ...]
+    texts: Mapping[str, str]
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages, without those that are only imported from Google, in order."""
+        names = dict.fromkeys(file.package for file in self.files if not self.texts or file.name in self.texts)
+        return tuple(sorted(name for name in names if self.texts or not name.startswith("google.protobuf")))
+
+    def package(self, name: str) -> Previous:
+        """One of the packages, as it is released."""
+        return released(self.given, self.image, self.files, name, self.texts)
 
 
-def read_previous(given: str, package: str, source: Source) -> Previous:
-    """The released version of that package.
+def read_previous(place: Location, given: str, package: str, source: Source) -> Previous:
+    """The package as it stands there; see `read_protos`.
 
     Raises:
-        BadInput: it can't be read or compiled, lies outside the caller's folders, or doesn't hold the package.
+        BadInput: as there, or it doesn't hold the package.
     """
-    from google.protobuf.descriptor_pb2 import FileDescriptorSet  # noqa: PLC0415 - 20 ms that only this needs
-    from google.protobuf.message import DecodeError  # noqa: PLC0415 - the same
-
-    path = source.inside(_PLACE, given)
-    if path.is_dir():
-        image = _compiled(path, given, source)
-    elif path.is_file():
-        image = _bytes(path, given, source)
-    else:
-        raise BadInput([source.problem(_PLACE, f"there is no folder and no file {given!r}.")])
-    try:
-        found = FileDescriptorSet.FromString(image)
-    except DecodeError:
-        message = f"{given!r} is no descriptor set: make one with `buf build -o released.binpb`, or name a folder."
-        raise BadInput([source.problem(_PLACE, message)]) from None
-    files = [file for file in found.file if file.package == package]
-    if not files:
-        legal = sorted({file.package for file in found.file if not file.package.startswith("google.")})
+    found = read_protos(place, given, source)
+    if package not in found.packages:
         message = f"the package {package} is not in {given!r}."
-        raise BadInput([source.problem(_PLACE, message, package, legal)])
-    return _previous(given, image, files, source)
+        raise BadInput([source.problem(place, message, package, found.packages)])
+    return found.package(package)
 
 
-def _previous(given: str, image: bytes, files: list[FileDescriptorProto], source: Source) -> Previous:
-    enums = [enum for file in files for enum in file.enum_type]
-    if aliased := [enum.name for enum in enums if enum.options.allow_alias]:
-        message = f"the enum {aliased[0]} of {given!r} has two names for one number (allow_alias), which can't be kept."
-        raise BadInput([source.problem(_PLACE, message)])
-    services = [service for file in files for service in file.service]
-    return Previous(
-        given=given,
-        image=image,
-        files=tuple(file.name for file in files),
-        messages={message.name: _message(message) for file in files for message in file.message_type},
-        enums={enum.name: _enum(enum) for enum in enums},
-        services=tuple(service.name for service in services),
-        requests={
-            (service.name, method.name): (method.input_type.lstrip("."), method.output_type.lstrip("."))
-            for service in services
-            for method in service.method
-        },
-    )
+def read_protos(place: Location, given: str, source: Source, *, within: str = "") -> Protos:
+    """The files of a folder, a descriptor set or a commit.
+
+    Args:
+        place: The key of the spec that names it.
+        given: A folder, a descriptor set, or a commit with the folder in it, such as main:proto.
+        source: The spec, which knows the caller's folders.
+        within: The folder in a commit that is meant where the commit alone is given.
+
+    Raises:
+        BadInput: they can't be read or compiled, or lie outside the caller's folders.
+    """
+    return _Reader(place, given, source).read(within)
 
 
-def _message(found: DescriptorProto) -> Released:
-    # The end of a message's range is the first number behind it, that of an enum's is its last.
-    spans = tuple((span.start, span.end - 1) for span in found.reserved_range)
-    optional = frozenset(part.name for part in found.field if part.proto3_optional)
-    return Released({part.name: part.number for part in found.field}, spans, tuple(found.reserved_name), optional)
+@dataclass(frozen=True)
+class _Reader:
+    place: Location
+    given: str
+    source: Source
 
+    def read(self, within: str) -> Protos:
+        from google.protobuf.descriptor_pb2 import FileDescriptorSet  # noqa: PLC0415 - 20 ms that only this needs
+        from google.protobuf.message import DecodeError  # noqa: PLC0415 - the same
 
-def _enum(found: EnumDescriptorProto) -> Released:
-    spans = tuple((span.start, span.end) for span in found.reserved_range)
-    return Released({value.name: value.number for value in found.value}, spans, tuple(found.reserved_name))
-
-
-def _bytes(path: Path, given: str, source: Source) -> bytes:
-    try:
-        with open(path, "rb", opener=open_regular) as stream:
-            raw = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise BadInput([source.problem(_PLACE, f"{given!r} can't be read: {error.strerror}.")]) from None
-    if len(raw) > MAX_BYTES:
-        raise BadInput([source.problem(_PLACE, f"{given!r} holds more than {MAX_BYTES:,} bytes.")])
-    return raw
-
-
-def _compiled(folder: Path, given: str, source: Source) -> bytes:
-    """The .proto files of the folder, whose names start there, or in its `proto` where it has one as our answers do."""
-    root = folder / "proto" if (folder / "buf.yaml").is_file() and (folder / "proto").is_dir() else folder
-    texts: dict[str, str] = {}
-    size = 0
-    for path in _protos(root):
-        name = path.relative_to(root).as_posix()
-        # A link that leads out of the caller's folders is refused as the folder itself would be.
-        raw = _bytes(source.inside(_PLACE, str(path)), name, source)
-        size += len(raw)
-        if len(texts) == MAX_FILES or size > MAX_BYTES:
-            message = f"{given!r} holds more than {MAX_FILES:,} .proto files or {MAX_BYTES:,} bytes of them."
-            raise BadInput([source.problem(_PLACE, message)])
+        texts: Mapping[str, str] = {}
+        ref, colon, folder = self.given.partition(":")
+        path = None if colon else self.source.inside(self.place, self.given)
+        if path is not None and path.is_file():
+            image = self._bytes(path, self.given)
+        else:
+            named = self._folder(path) if path is not None and path.is_dir() else self._commit(ref, folder or within)
+            texts = self._texts(named)
+            image = self._compiled(texts)
         try:
-            texts[name] = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            raise BadInput([source.problem(_PLACE, f"{name} in {given!r} is not UTF-8 text.")]) from None
-    if not texts:
-        raise BadInput([source.problem(_PLACE, f"{given!r} holds no .proto file.")])
-    for objection in programs.objections(".", texts):
-        message = f"{given!r} doesn't compile: {str(objection).rstrip('.')}."
-        raise BadInput([source.problem(_PLACE, message)])
-    return programs.descriptor_set(".", texts)
+            files = FileDescriptorSet.FromString(image).file
+        except DecodeError:
+            self._no(
+                f"{self.given!r} is no descriptor set: make one with `buf build -o released.binpb`, or name a folder."
+            )
+        return Protos(self.given, image, tuple(files), texts)
+
+    def _no(self, message: str) -> NoReturn:
+        raise BadInput([self.source.problem(self.place, message)]) from None
+
+    def _bytes(self, path: Path, name: str) -> bytes:
+        try:
+            with open(path, "rb", opener=open_regular) as stream:
+                raw = stream.read(MAX_BYTES + 1)
+        except OSError as error:
+            self._no(f"{name!r} can't be read: {error.strerror}.")
+        if len(raw) > MAX_BYTES:
+            self._no(f"{name!r} holds more than {MAX_BYTES:,} bytes.")
+        return raw
+
+    def _folder(self, folder: Path) -> Iterator[tuple[str, bytes]]:
+        """The files, by names that start there, or in its `proto` where it has one as our answers do."""
+        own = (folder / _OWN_CONFIG).is_file() and (folder / _OWN_ROOT).is_dir()
+        root = folder / _OWN_ROOT if own else folder
+        for path in _protos(root):
+            name = path.relative_to(root).as_posix()
+            # A link that leads out of the caller's folders is refused as the folder itself would be.
+            yield name, self._bytes(self.source.inside(self.place, str(path)), name)
+
+    def _commit(self, ref: str, folder: str) -> Iterator[tuple[str, bytes]]:
+        if not self.source.folders:
+            self._no(f"{self.given!r} can't be used: the caller offers no folder.")
+        try:
+            start = self.source.inside(self.place, folder or ".")
+            at = str(start.relative_to(self.source.folders[0])) if folder else ""
+            found = dict(_of_interest(files_at(self.source.folders[0], ref, at)))
+        except NoRepository:
+            self._no(f"there is no folder and no file {self.given!r}, and no git repository around.")
+        except NotFound as missing:
+            if ":" not in self.given:
+                self._no(f"there is no folder and no file {self.given!r}, and {missing}")
+            self._no(f"{self.given!r} can't be read: {missing}")
+        except ValueError:
+            self._no(f"{folder!r} isn't below {self.source.folders[0]}, whose commits are meant.")
+        start_of_own = f"{_OWN_ROOT}/"
+        own = _OWN_CONFIG in found and any(name.startswith(start_of_own) for name in found)
+        for name, raw in sorted(found.items()):
+            if name.endswith(_SUFFIX) and (not own or name.startswith(start_of_own)):
+                yield (name.removeprefix(start_of_own) if own else name), raw
+
+    def _texts(self, named: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+        texts: dict[str, str] = {}
+        size = 0
+        for name, raw in named:
+            size += len(raw)
+            if len(texts) == MAX_FILES or size > MAX_BYTES:
+                self._no(f"{self.given!r} holds more than {MAX_FILES:,} .proto files or {MAX_BYTES:,} bytes of them.")
+            try:
+                texts[name] = raw.decode("utf-8")
+            except UnicodeDecodeError:
+                self._no(f"{name} in {self.given!r} is not UTF-8 text.")
+        if not texts:
+            self._no(f"{self.given!r} holds no .proto file.")
+        return texts
+
+    def _compiled(self, texts: Mapping[str, str]) -> bytes:
+        for objection in programs.objections(".", texts):
+            self._no(f"{self.given!r} doesn't compile: {str(objection).rstrip('.')}.")
+        return programs.descriptor_set(".", texts)
+
+
+def _of_interest(files: Iterable[tuple[str, Callable[[], bytes]]]) -> Iterator[tuple[str, bytes]]:
+    return ((name, read()) for name, read in files if name.endswith(_SUFFIX) or name == _OWN_CONFIG)
 
 
 def _protos(root: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(names) if name.endswith(".proto"))
+        yield from (Path(place, name) for name in sorted(names) if name.endswith(_SUFFIX))

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from halfopen.checkers import programs
+from halfopen.checkers.proto_imports import imports as imports_of
 from halfopen.durations import spell_duration
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact
-from halfopen_generators.grpc.elements import spelled
 from halfopen_generators.grpc.plan import (
     PROTO_ROOT,
     Api,
     EnumPlan,
     FieldPlan,
+    FilePlan,
     MessagePlan,
     MethodPlan,
     ServicePlan,
     Span,
 )
 from halfopen_generators.grpc.spec import Idempotency
-from halfopen_generators.grpc.types import GOOGLEAPIS
+from halfopen_generators.grpc.types import MODULES
 
 LINT = ("STANDARD", "COMMENTS")
 # What follows from `style: aip`: standard methods answer with the resource itself, or with nothing.
@@ -32,6 +34,7 @@ PROMISES: Mapping[Idempotency | None, str] = {
     "non-idempotent": "A second call acts again: never repeat it unasked.",
     None: "What a second call does is not known: never repeat it unasked.",
 }
+_PROTO = "text/x-protobuf"
 _HIGHEST = 536_870_911
 _HIGHEST_VALUE = 2_147_483_647
 
@@ -43,28 +46,50 @@ class _Part:
     fields: tuple[FieldPlan, ...]
     oneof: str | None
     comment: tuple[str, ...]
+    options: tuple[str, ...]
 
 
 def artifacts(api: Api) -> Iterator[Artifact]:
-    """The .proto file and buf.yaml."""
+    """The .proto files of the package, those of others that it imports, and buf.yaml."""
     templates = environment("halfopen_generators.grpc")
-    text = templates.get_template("proto/api.proto.j2").render(
-        file={
-            "head": f"{api.name}, as its spec has it. Change the spec, not this file.",
-            "package": api.package,
-            "imports": api.imports,
-            "services": [_service(service) for service in api.services],
-            "messages": [_message(message) for message in api.messages],
-            "enums": [_enum(enum) for enum in api.enums],
-        }
-    )
-    yield Artifact(path=f"{PROTO_ROOT}/{api.path}", media_type="text/x-protobuf", text=text)
+    for file in api.files:
+        text = templates.get_template("proto/api.proto.j2").render(
+            file={
+                "head": f"{api.name}, as its spec has it. Change the spec, not this file.",
+                "package": api.package,
+                "imports": sorted(
+                    [*((name, "") for name in file.imports), *((name, "public ") for name in file.public)]
+                ),
+                "options": file.options,
+                "services": [_service(service) for service in file.services],
+                "messages": _messages(file, ""),
+                "enums": _enums(file, ""),
+            }
+        )
+        yield Artifact(path=f"{PROTO_ROOT}/{file.path}", media_type=_PROTO, text=text)
+    copied = dict(sorted(copies(api).items()))
+    yield from (Artifact(path=f"{PROTO_ROOT}/{name}", media_type=_PROTO, text=text) for name, text in copied.items())
+    imports = {name for file in api.files for name in (*file.imports, *file.public)} - copied.keys()
     buf = templates.get_template("proto/buf.yaml.j2").render(
         root=PROTO_ROOT,
-        deps=[GOOGLEAPIS] if any(name.startswith("google/type/") for name in api.imports) else [],
+        deps=[module for module, start in MODULES.items() if any(name.startswith(start) for name in imports)],
         excepted=excepted(api),
     )
     yield Artifact(path="buf.yaml", media_type="application/yaml", text=buf)
+
+
+def copies(api: Api) -> dict[str, str]:
+    """The files of other packages that this one imports and that aren't to be had elsewhere, as they are."""
+    texts = api.base.texts if api.base else {}
+    own = {file.path for file in api.files}
+    wanted = [name for file in api.files for name in (*file.imports, *file.public)]
+    found: dict[str, str] = {}
+    while wanted:
+        name = wanted.pop()
+        if name in texts and name not in own and name not in found and not programs.is_known_proto(name):
+            found[name] = texts[name]
+            wanted.extend(each.name for each in imports_of(texts[name]))
+    return found
 
 
 def excepted(api: Api) -> tuple[str, ...]:
@@ -76,13 +101,14 @@ def _service(service: ServicePlan) -> dict[str, object]:
     return {
         "name": service.name,
         "comment": service.comment,
+        "options": service.options,
         "rpcs": [
             {
                 "name": rpc.name,
                 "comment": (*rpc.comment, "", *rpc_notes(rpc)),
-                "takes": _side(rpc.request, streams=rpc.kind in {"client-stream", "bidi"}),
-                "gives": _side(rpc.response, streams=rpc.kind in {"server-stream", "bidi"}),
-                "level": _LEVELS.get(rpc.idempotency, "") if rpc.idempotency else "",
+                "takes": _side(rpc.takes, streams=rpc.kind in {"client-stream", "bidi"}),
+                "gives": _side(rpc.gives, streams=rpc.kind in {"server-stream", "bidi"}),
+                "options": (*_level(rpc.idempotency), *rpc.options),
             }
             for rpc in service.methods
         ],
@@ -102,10 +128,24 @@ def rpc_notes(rpc: MethodPlan) -> tuple[str, ...]:
 
 
 def _side(name: str, *, streams: bool) -> str:
-    return f"{'stream ' if streams else ''}{spelled(name)}"
+    return f"{'stream ' if streams else ''}{name}"
 
 
-def _message(message: MessagePlan) -> dict[str, object]:
+def _level(idempotency: Idempotency | None) -> tuple[str, ...]:
+    level = _LEVELS.get(idempotency) if idempotency else None
+    return (f"idempotency_level = {level}",) if level else ()
+
+
+def _messages(file: FilePlan, within: str) -> list[dict[str, object]]:
+    """The messages that stand in the file itself, or in one of its messages; each with what stands in it."""
+    return [_message(message, file) for message in file.messages if message.name.rpartition(".")[0] == within]
+
+
+def _enums(file: FilePlan, within: str) -> list[dict[str, object]]:
+    return [_enum(enum) for enum in file.enums if enum.name.rpartition(".")[0] == within]
+
+
+def _message(message: MessagePlan, file: FilePlan) -> dict[str, object]:
     groups: dict[str, list[FieldPlan]] = {}
     order: list[FieldPlan | str] = []
     for part in message.fields:
@@ -116,11 +156,21 @@ def _message(message: MessagePlan) -> dict[str, object]:
                 order.append(part.oneof)
             groups.setdefault(part.oneof, []).append(part)
     parts = [
-        _Part(tuple(groups[part]), part, message.oneofs[part]) if isinstance(part, str) else _Part((part,), None, ())
+        _Part(tuple(groups[part]), part, message.oneofs[part], message.oneof_options.get(part, ()))
+        if isinstance(part, str)
+        else _Part((part,), None, (), ())
         for part in order
     ]
     reserved = _reserved(message.reserved, message.reserved_names, _HIGHEST)
-    return {"name": message.name, "comment": message.comment, "parts": parts, "reserved": reserved}
+    return {
+        "name": message.name.rpartition(".")[2],
+        "comment": message.comment,
+        "options": message.options,
+        "parts": parts,
+        "reserved": reserved,
+        "messages": _messages(file, message.name),
+        "enums": _enums(file, message.name),
+    }
 
 
 def _enum(enum: EnumPlan) -> dict[str, object]:
@@ -130,11 +180,18 @@ def _enum(enum: EnumPlan) -> dict[str, object]:
             "number": value.number,
             # A released name stays, whatever the lint rule says of it.
             "comment": (*value.comment, *(["buf:lint:ignore ENUM_VALUE_PREFIX"] if value.released_as_is else [])),
+            "options": value.options,
         }
         for value in enum.values
     ]
     reserved = _reserved(enum.reserved, enum.reserved_names, _HIGHEST_VALUE)
-    return {"name": enum.name, "comment": enum.comment, "named": values, "reserved": reserved}
+    return {
+        "name": enum.name.rpartition(".")[2],
+        "comment": enum.comment,
+        "options": enum.options,
+        "named": values,
+        "reserved": reserved,
+    }
 
 
 def _reserved(spans: tuple[Span, ...], names: tuple[str, ...], highest: int) -> list[str]:

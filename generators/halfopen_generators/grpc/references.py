@@ -9,27 +9,32 @@ from graphlib import CycleError, TopologicalSorter
 
 from halfopen.protobuf import OWN_NUMBERS, field_type, no_package, same_name, type_fault, upper_snake
 from halfopen.source import BadInput, Location, Problem, Source, nearest
+from halfopen_generators.grpc.field_rules import faults
+from halfopen_generators.grpc.foreign import file_of
+from halfopen_generators.grpc.released import Previous
 from halfopen_generators.grpc.spec import FieldSpec, GrpcSpec, MessageSpec, MethodSpec
 from halfopen_generators.grpc.types import LEGAL, WORDS
 
 _LANGUAGES = "a reserved word of a language that stubs are generated in"
 _ONEOF = "oneof"
+_TYPE = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
 _FIELD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 MAX_NAME = 64
 
 
-def check_references(spec: GrpcSpec, source: Source) -> None:
-    """Refuse a spec whose names don't meet or can't be told apart.
+def check_references(spec: GrpcSpec, base: Previous | None, source: Source) -> None:
+    """Refuse a spec whose names don't meet or can't be told apart. What is released in `base` may be named as it is.
 
     Raises:
         BadInput: one problem for each place, the first in the spec first.
     """
     found = [
-        *_package(spec, source),
-        *(problem for location, body in bodies(spec) for problem in _message(spec, body, location, source)),
-        *_methods(spec, source),
-        *_elements(spec, source),
-        *_enums(spec, source),
+        *_package(spec, base, source),
+        *_styled(spec, base, source),
+        *(problem for location, body in bodies(spec) for problem in _message(spec, base, body, location, source)),
+        *_methods(spec, base, source),
+        *_elements(spec, base, source),
+        *_enums(spec, base, source),
         *_comments(spec, source),
     ]
     # Types have to be sound before it makes sense to follow them.
@@ -71,7 +76,9 @@ def service_name(asked: str) -> str:
     return asked if asked.endswith("Service") else f"{asked}Service"
 
 
-def _package(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
+def _package(spec: GrpcSpec, base: Previous | None, source: Source) -> Iterator[Problem]:
+    if base is not None:
+        return
     for part in spec.package.split("."):
         if no_package(part):
             message = f"{part!r} is {_LANGUAGES}: give that part of the package another name."
@@ -80,15 +87,39 @@ def _package(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
             yield source.problem(("package",), f"{part!r} has an underscore too many.")
 
 
-def _message(spec: GrpcSpec, body: MessageSpec, location: Location, source: Source) -> Iterator[Problem]:
+def _styled(spec: GrpcSpec, base: Previous | None, source: Source) -> Iterator[Problem]:
+    """Names that aren't written as names of their kind are."""
+    wanted: list[tuple[Location, str]] = [
+        *((("services", name), name) for name in spec.services),
+        *((location, str(location[-1])) for location, _ in methods(spec)),
+        *(((key, name), part) for key in ("messages", "enums") for name in getattr(spec, key)
+          for part in name.split(".")),
+    ]  # fmt: skip
+    for place, name in wanted:
+        if not _TYPE.fullmatch(name) and not (base is not None and name in base.names):
+            message = f"{name!r} can't name a service, rpc, message or enum: a name is PascalCase, such as PlaceOrder."
+            yield source.problem(place, message)
+    for key in ("messages", "enums"):
+        for name in getattr(spec, key):
+            outer = name.rpartition(".")[0]
+            if outer and outer not in spec.messages:
+                near = nearest(outer, spec.messages)
+                hint = f" Did you mean {near}?" if near else ""
+                yield source.problem((key, name), f"no message is called {outer!r} in which it could stand.{hint}")
+
+
+def _message(
+    spec: GrpcSpec, base: Previous | None, body: MessageSpec, location: Location, source: Source
+) -> Iterator[Problem]:
     names: dict[str, str] = {}
     numbers: dict[int, str] = {}
     for oneof in body.oneof:
-        yield from _name(oneof, names, (*location, _ONEOF, oneof), source)
+        yield from _name(oneof, names, (*location, _ONEOF, oneof), base, source)
     for path, group, field in fields(body):
         place, name = (*location, *path), str(path[-1])
-        yield from _name(name, names, place, source)
-        yield from _type(spec, field.type, place, source, in_oneof=group is not None)
+        yield from _name(name, names, place, base, source)
+        yield from _type(spec, base, field.type, place, source, in_oneof=group is not None)
+        yield from _rules(spec, field, place, source)
         if field.number is None:
             continue
         other = numbers.setdefault(field.number, name)
@@ -100,8 +131,22 @@ def _message(spec: GrpcSpec, body: MessageSpec, location: Location, source: Sour
             yield source.problem((*place, "number"), message)
 
 
-def _name(name: str, names: dict[str, str], place: Location, source: Source) -> Iterator[Problem]:
+def _rules(spec: GrpcSpec, field: FieldSpec, place: Location, source: Source) -> Iterator[Problem]:
+    if not field.rules:
+        return
+    kind = field_type(field.type)
+    for fault in faults(field.rules, kind, is_enum=kind.name in spec.enums):
+        where = (*place, "rules", *fault.place)
+        yield source.problem(where, f"{fault.value!r}: {fault.message}.", fault.value, fault.legal)
+
+
+def _name(
+    name: str, names: dict[str, str], place: Location, base: Previous | None, source: Source
+) -> Iterator[Problem]:
     key = same_name(name)
+    if base is not None and name in base.names:
+        names.setdefault(key, name)
+        return
     if not _FIELD.fullmatch(name) or len(name) > MAX_NAME:
         message = f"{name!r} can't name a field: a name is lower_snake_case, such as order_id."
         yield source.problem(place, message)
@@ -113,26 +158,38 @@ def _name(name: str, names: dict[str, str], place: Location, source: Source) -> 
     names.setdefault(key, name)
 
 
-def _type(spec: GrpcSpec, asked: str, place: Location, source: Source, *, in_oneof: bool) -> Iterator[Problem]:
+def _type(
+    spec: GrpcSpec, base: Previous | None, asked: str, place: Location, source: Source, *, in_oneof: bool
+) -> Iterator[Problem]:
     known = {*WORDS, *spec.messages, *spec.enums}
+    foreign = field_type(asked).name
+    if "." in foreign and foreign not in known:
+        if file_of(foreign, base) is None:
+            yield source.problem(place, _unknown(foreign, spec))
+            return
+        known.add(foreign)
     if (fault := type_fault(asked, known, optional=True)) is not None:
         yield source.problem(place, f"{asked!r} {fault}.", asked, LEGAL)
         return
     kind = field_type(asked)
     if kind.name not in known:
-        own = (*spec.messages, *spec.enums)
-        near = nearest(kind.name, own) or nearest(kind.name.lower(), WORDS)
-        hint = f" Did you mean {near}?" if near else ""
-        yield source.problem(place, f"no message and no enum is called {kind.name!r}.{hint}")
+        yield source.problem(place, _unknown(kind.name, spec))
     elif in_oneof and kind.label:
         message = f"{asked!r} can't stand in a oneof, whose members are one value each: put it into a message."
         yield source.problem(place, message)
 
 
-def _methods(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
+def _unknown(name: str, spec: GrpcSpec) -> str:
+    near = nearest(name, (*spec.messages, *spec.enums)) or nearest(name.lower(), WORDS)
+    hint = f" Did you mean {near}?" if near else ""
+    return f"no message and no enum is called {name!r}.{hint}"
+
+
+def _methods(spec: GrpcSpec, base: Previous | None, source: Source) -> Iterator[Problem]:
     for location, method in methods(spec):
         for side, body in (("request", method.request), ("response", method.response)):
-            if isinstance(body, str) and body not in spec.messages and body != "empty":
+            known = isinstance(body, str) and (body in spec.messages or body == "empty" or _has(body, base))
+            if isinstance(body, str) and not known:
                 near = nearest(body, spec.messages)
                 hint = f" Did you mean {near}?" if near else ""
                 yield source.problem((*location, side), f"no message is called {body!r}.{hint}")
@@ -149,6 +206,10 @@ def _methods(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
             yield from _page_fields(method.request, method.response, location, source)
 
 
+def _has(name: str, base: Previous | None) -> bool:
+    return "." in name and file_of(name, base) is not None
+
+
 def _page_fields(request: MessageSpec, response: MessageSpec, location: Location, source: Source) -> Iterator[Problem]:
     wanted = (("request", request, "page_size", "int32"), ("request", request, "page_token", "string"),
               ("response", response, "next_page_token", "string"))  # fmt: skip
@@ -159,7 +220,7 @@ def _page_fields(request: MessageSpec, response: MessageSpec, location: Location
             yield source.problem((*location, side, name), message)
 
 
-def _elements(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
+def _elements(spec: GrpcSpec, base: Previous | None, source: Source) -> Iterator[Problem]:
     """Services, messages, enums and the messages that rpcs get share one scope; the rpcs of a service another."""
     wanted: list[tuple[Location, str, str]] = [
         (("services", name), service_name(name), f"the service {name}") for name in spec.services
@@ -172,27 +233,34 @@ def _elements(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
             if isinstance(body, MessageSpec):
                 own = f"{request_name(spec, service, name)}{side.capitalize()}"
                 wanted.append(((*location, side), own, f"the message {own} of {service}.{name}"))
-    yield from _apart(wanted, source)
+    yield from _apart(wanted, base, source)
     for service, named in spec.services.items():
-        yield from _apart([(("services", service, name), name, f"the rpc {name}") for name in named], source)
+        yield from _apart([(("services", service, name), name, f"the rpc {name}") for name in named], base, source)
 
 
-def _apart(wanted: Iterable[tuple[Location, str, str]], source: Source) -> Iterator[Problem]:
+def _apart(wanted: Iterable[tuple[Location, str, str]], base: Previous | None, source: Source) -> Iterator[Problem]:
     taken: dict[str, str] = {}
     for place, name, what in wanted:
+        if base is not None and name.rpartition(".")[2] in base.names:
+            continue
         if keyword.iskeyword(name):
             yield source.problem(place, f"{name!r} is {_LANGUAGES}: give it another name.")
         elif (other := taken.setdefault(same_name(name), what)) != what:
             yield source.problem(place, f"{what} and {other} become one name in generated code: rename one of them.")
 
 
-def _enums(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
-    taken: dict[str, str] = {}
+def _enums(spec: GrpcSpec, base: Previous | None, source: Source) -> Iterator[Problem]:
+    # Values share the scope of what their enum stands in.
+    scopes: dict[str, dict[str, str]] = {}
     for enum, asked in spec.enums.items():
         own: dict[str, str] = {}
+        taken = scopes.setdefault(enum.rpartition(".")[0], {})
+        old = base.enums.get(enum) if base else None
         for index, value in enumerate(asked):
             place: Location = ("enums", enum, index if isinstance(asked, tuple) else value)
-            name = value_name(enum, value)
+            if old is not None and value in old.numbers:
+                continue
+            name = value_name(enum.rpartition(".")[2], value)
             if "__" in value or value.endswith("_"):
                 yield source.problem(place, f"{value!r} has an underscore too many.")
             elif same_name(name) in own:
@@ -201,7 +269,7 @@ def _enums(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
                 message = f"{name} is a value of {other} too, and values share the scope of their package."
                 yield source.problem(place, message)
             own[same_name(name)] = value
-        if isinstance(asked, Mapping):
+        if isinstance(asked, Mapping) and not (old is not None and old.aliases):
             yield from _numbers(enum, asked, source)
 
 
@@ -211,7 +279,7 @@ def _numbers(enum: str, asked: Mapping[str, int], source: Source) -> Iterator[Pr
         if (other := numbers.setdefault(number, value)) != value:
             message = f"the number {number} is that of {other} too; each value has one of its own."
             yield source.problem(("enums", enum, value), message)
-        elif number and value_name(enum, value).endswith("_UNSPECIFIED"):
+        elif number and value_name(enum.rpartition(".")[2], value).endswith("_UNSPECIFIED"):
             message = "UNSPECIFIED is what a field holds that nobody set: its number is 0."
             yield source.problem(("enums", enum, value), message)
 

@@ -10,8 +10,8 @@ from halfopen.protobuf import field_type
 from halfopen.templates import words
 from halfopen.vocabulary import Certainty, Finding, Severity
 from halfopen_generators.grpc.codes import finding
-from halfopen_generators.grpc.methods import REPEATABLE, VERSION, no_retry
-from halfopen_generators.grpc.plan import Api, FieldPlan, MessagePlan, MethodPlan
+from halfopen_generators.grpc.methods import REPEATABLE, no_retry
+from halfopen_generators.grpc.plan import VERSION, Api, FieldPlan, MessagePlan, MethodPlan
 from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.types import SCALARS
 

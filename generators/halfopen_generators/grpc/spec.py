@@ -28,12 +28,14 @@ MAX_NUMBER = 536_870_911
 
 FilePath = Annotated[str, Field(max_length=1_000)]
 Package = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,9}$", max_length=120)]
-# A service, method, message or enum: PascalCase, such as PlaceOrder.
-TypeName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Za-z0-9]{0,63}$")]
-FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-# A message, or what is nothing to say.
-BodyName = Annotated[str, StringConstraints(pattern=r"^([A-Z][A-Za-z0-9]{0,63}|empty)$")]
-ValueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+# A service or method: PascalCase, such as PlaceOrder, but for what is released otherwise.
+TypeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+# The same, or one within a message: Order.Line.
+NestedName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,199}$")]
+FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+# A message, what is nothing to say, or the full name of another package's message.
+BodyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]{0,199}$")]
+ValueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 
 # A template of google.api.http: segments, with variables in braces.
 HttpPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._~:/{}=*%-]{0,500}$")]
@@ -171,7 +173,8 @@ class MethodSpec(_Spec):
 
 Values = Annotated[tuple[ValueName, ...], Field(min_length=1, max_length=MAX_FIELDS)]
 Numbered = Annotated[
-    dict[ValueName, Annotated[int, Field(ge=0, le=2_147_483_647)]], Field(min_length=1, max_length=MAX_FIELDS)
+    dict[ValueName, Annotated[int, Field(ge=-2_147_483_648, le=2_147_483_647)]],
+    Field(min_length=1, max_length=MAX_FIELDS),
 ]
 EnumSpec = Annotated[
     Annotated[Values, Tag("listed")] | Annotated[Numbered, Tag("numbered")],
@@ -194,12 +197,15 @@ class GrpcSpec(_Spec):
     from_proto: FilePath | None = Field(
         default=None, description="The same, from a folder of .proto files, descriptor set or git ref."
     )
+    remove: tuple[Annotated[str, Field(max_length=200)], ...] = Field(
+        default=(), description="What of the imported is left out: Order.total, OrderService.GetOrder."
+    )
     services: Annotated[dict[TypeName, dict[TypeName, MethodSpec]], Field(max_length=200)]
-    messages: Annotated[dict[TypeName, MessageSpec], Field(max_length=5_000)] = {}
-    enums: dict[TypeName, EnumSpec] = Field(
+    messages: Annotated[dict[NestedName, MessageSpec], Field(max_length=5_000)] = {}
+    enums: dict[NestedName, EnumSpec] = Field(
         default={}, description="Values without prefix and zero; or value to number."
     )
-    comments: dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=1_000)]] = Field(
+    comments: dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=20_000)]] = Field(
         default={}, description="By element: OrderService.GetOrder, Order, Order.total."
     )
     previous: FilePath | None = Field(

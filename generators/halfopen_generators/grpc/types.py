@@ -20,5 +20,10 @@ WELL_KNOWN: Mapping[str, tuple[str, str]] = {
 }
 WORDS = (*SCALARS, *WELL_KNOWN)
 LEGAL = (*WORDS, "repeated TYPE", "optional TYPE", "map<KEY,TYPE>", "a message or an enum of the spec")
-# Not in the Protobuf compiler: whoever builds it needs this module of the Buf registry.
+# Not in the Protobuf compiler: whoever builds what imports these needs the module of the Buf registry.
 GOOGLEAPIS = "buf.build/googleapis/googleapis"
+MODULES: Mapping[str, tuple[str, ...]] = {
+    GOOGLEAPIS: ("google/api/", "google/cloud/", "google/iam/", "google/logging/", "google/longrunning/",
+                 "google/rpc/", "google/type/"),
+    "buf.build/bufbuild/protovalidate": ("buf/validate/",),
+}  # fmt: skip

@@ -1,0 +1,128 @@
+"""In which file each element stands, and what each file imports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from halfopen.protobuf import field_type
+from halfopen_generators.grpc import field_rules
+from halfopen_generators.grpc.foreign import file_of
+from halfopen_generators.grpc.plan import EnumPlan, FilePlan, MessagePlan, ServicePlan, base_name
+from halfopen_generators.grpc.released import Previous, ReleasedFile
+from halfopen_generators.grpc.types import WELL_KNOWN
+
+HTTP_OPTION, _HTTP_FILE = "(google.api.http)", "google/api/annotations.proto"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a package: as it is released, and what is new in the first file that has services."""
+
+    package: str
+    base: Previous | None
+
+    @property
+    def main(self) -> str:
+        """The file that takes what is in none yet."""
+        if self.base is None:
+            return "/".join([*self.package.split("."), f"{base_name(self.package)}.proto"])
+        with_services = [file.name for file in self.base.descriptors if file.service]
+        return (with_services or [file.name for file in self.base.files])[0]
+
+    def files(
+        self,
+        services: Iterable[ServicePlan],
+        own: dict[str, str],
+        messages: Iterable[MessagePlan],
+        enums: Iterable[EnumPlan],
+    ) -> tuple[FilePlan, ...]:
+        """The files, by name.
+
+        Args:
+            services: The services.
+            own: The messages that belong to a service's rpcs, and the service of each.
+            messages: All messages; those within others go where these go.
+            enums: The same of enums.
+        """
+        service_files = {service.name: self._file(service.name, self.main) for service in services}
+        places = {message.name: self._file(message.name, service_files.get(own.get(message.name, ""), self.main))
+                  for message in messages if "." not in message.name}  # fmt: skip
+        places |= {enum.name: self._file(enum.name, self.main) for enum in enums if "." not in enum.name}
+        released = {file.name: file for file in self.base.files} if self.base else {}
+        names = sorted({*released, *service_files.values(), *places.values()})
+        contents = (
+            _Contents(
+                name,
+                tuple(service for service in services if service_files[service.name] == name),
+                tuple(message for message in messages if places[_outermost(message.name)] == name),
+                tuple(enum for enum in enums if places[_outermost(enum.name)] == name),
+            )
+            for name in names
+        )
+        return tuple(self._plan(each, places, released.get(each.path)) for each in contents)
+
+    def _file(self, element: str, otherwise: str) -> str:
+        known = self.base.elements.get(element) if self.base else None
+        return known.file if known else otherwise
+
+    def _plan(self, contents: _Contents, places: dict[str, str], released: ReleasedFile | None) -> FilePlan:
+        public = released.public if released else ()
+        options = released.options if released else ()
+        types = {self._file_of_type(name, places) for name in contents.types()}
+        used = types | {self._file_of_option(option) for option in (*options, *contents.options())}
+        return FilePlan(
+            path=contents.path,
+            options=options,
+            imports=tuple(sorted(name for name in used - {None, contents.path} if name and name not in public)),
+            public=public,
+            services=contents.services,
+            messages=contents.messages,
+            enums=contents.enums,
+        )
+
+    def _file_of_type(self, name: str, places: dict[str, str]) -> str | None:
+        if name in WELL_KNOWN:
+            return WELL_KNOWN[name][1]
+        return places.get(_outermost(name)) or file_of(name, self.base)
+
+    def _file_of_option(self, option: str) -> str | None:
+        if not option.startswith("("):
+            return None
+        name = option[: option.index(")") + 1]
+        if name == HTTP_OPTION:
+            return _HTTP_FILE
+        if name == field_rules.OPTION:
+            return field_rules.FILE
+        return self.base.option_files.get(name) if self.base else None
+
+
+@dataclass(frozen=True)
+class _Contents:
+    path: str
+    services: tuple[ServicePlan, ...]
+    messages: tuple[MessagePlan, ...]
+    enums: tuple[EnumPlan, ...]
+
+    def types(self) -> Iterator[str]:
+        for service in self.services:
+            for rpc in service.methods:
+                yield from (rpc.request, rpc.response)
+        for message in self.messages:
+            yield from (field_type(part.asked).name for part in message.fields)
+
+    def options(self) -> Iterator[str]:
+        for service in self.services:
+            yield from service.options
+            yield from (option for rpc in service.methods for option in rpc.options)
+        for message in self.messages:
+            yield from message.options
+            yield from (option for part in message.fields for option in part.options)
+            yield from (option for options in message.oneof_options.values() for option in options)
+        for enum in self.enums:
+            yield from enum.options
+            yield from (option for value in enum.values for option in value.options)
+
+
+def _outermost(name: str) -> str:
+    return name.partition(".")[0]
