@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from halfopen.protobuf import field_type
 from halfopen_generators.grpc import field_rules
-from halfopen_generators.grpc.foreign import file_of
-from halfopen_generators.grpc.plan import EnumPlan, FilePlan, MessagePlan, ServicePlan, base_name
-from halfopen_generators.grpc.released import Previous, ReleasedFile
+from halfopen_generators.grpc.elements import comment_lines, phrase
+from halfopen_generators.grpc.foreign import file_of, spelled
+from halfopen_generators.grpc.plan import (
+    EnumPlan,
+    ExtensionPlan,
+    FieldPlan,
+    FilePlan,
+    MessagePlan,
+    ServicePlan,
+    base_name,
+)
+from halfopen_generators.grpc.released import Extension, Previous, ReleasedFile
 from halfopen_generators.grpc.types import WELL_KNOWN
 
 HTTP_OPTION, _HTTP_FILE = "(google.api.http)", "google/api/annotations.proto"
@@ -69,17 +79,45 @@ class Layout:
     def _plan(self, contents: _Contents, places: dict[str, str], released: ReleasedFile | None) -> FilePlan:
         public = released.public if released else ()
         options = released.options if released else ()
+        extensions = tuple(self._extensions(released.extensions if released else ()))
         types = {self._file_of_type(name, places) for name in contents.types()}
-        used = types | {self._file_of_option(option) for option in (*options, *contents.options())}
+        types |= {file_of(name, self.base) for each in extensions for name in each.types}
+        more = (option for each in extensions for part in each.fields for option in part.options)
+        used = types | {self._file_of_option(option) for option in (*options, *contents.options(), *more)}
         return FilePlan(
             path=contents.path,
             options=options,
             imports=tuple(sorted(name for name in used - {None, contents.path} if name and name not in public)),
             public=public,
+            extensions=extensions,
             services=contents.services,
             messages=contents.messages,
             enums=contents.enums,
         )
+
+    def _extensions(self, released: Iterable[Extension]) -> Iterator[ExtensionPlan]:
+        local = frozenset({*self.base.messages, *self.base.enums}) if self.base else frozenset()
+        for extended, several in groupby(released, lambda each: each.extended):
+            found = list(several)
+            yield ExtensionPlan(
+                extended=spelled(extended, self.package, "", local),
+                fields=tuple(
+                    FieldPlan(
+                        name=each.name,
+                        number=each.number,
+                        asked=each.type,
+                        type=f"{each.label} {self._spelled(each.type, local)}".strip(),
+                        comment=comment_lines(each.element.comment) or (f"{phrase(each.name)}.",),
+                        options=each.element.options,
+                    )
+                    for each in found
+                ),
+                types=(extended, *(each.type for each in found if "." in each.type)),
+            )
+
+    def _spelled(self, name: str, local: frozenset[str]) -> str:
+        own = name.removeprefix(f"{self.package}.")
+        return spelled(own if own in local else name, self.package, "", local)
 
     def _file_of_type(self, name: str, places: dict[str, str]) -> str | None:
         if name in WELL_KNOWN:

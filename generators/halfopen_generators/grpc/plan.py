@@ -144,6 +144,18 @@ class ServicePlan:
 
 
 @dataclass(frozen=True)
+class ExtensionPlan:
+    """What the package adds to a message of another one, such as custom options.
+
+    `extended` is spelled as Protobuf has it; `types` are the full names that its file has to import.
+    """
+
+    extended: str
+    fields: tuple[FieldPlan, ...]
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class FilePlan:
     """One file of the package: its path below PROTO_ROOT, what it imports and passes on, and what stands in it."""
 
@@ -151,6 +163,7 @@ class FilePlan:
     options: tuple[str, ...]
     imports: tuple[str, ...]
     public: tuple[str, ...]
+    extensions: tuple[ExtensionPlan, ...]
     services: tuple[ServicePlan, ...]
     messages: tuple[MessagePlan, ...]
     enums: tuple[EnumPlan, ...]

@@ -60,7 +60,9 @@ def artifacts(api: Api) -> Iterator[Artifact]:
                 "imports": sorted(
                     [*((name, "") for name in file.imports), *((name, "public ") for name in file.public)]
                 ),
-                "options": file.options,
+                # As buf format sorts them: Protobuf's own first.
+                "options": sorted(file.options, key=lambda text: (text.startswith("("), text.partition(" = ")[0])),
+                "extensions": file.extensions,
                 "services": [_service(service) for service in file.services],
                 "messages": _messages(file, ""),
                 "enums": _enums(file, ""),

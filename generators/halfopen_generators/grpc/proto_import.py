@@ -85,16 +85,12 @@ class _Reader:
 
     def unsaid(self) -> Iterator[Finding]:
         for file in self.base.descriptors:
-            extensions = [
-                *file.extension,
-                *(each for _, found in messages(file.message_type) for each in found.extension),
-            ]
-            for extension in extensions:
+            for extension in (each for _, found in messages(file.message_type) for each in found.extension):
                 yield finding(
                     "PRT13",
-                    f"{file.name} defines the option {extension.name}, for which a spec has no words: the package as "
-                    "rendered lacks it.",
-                    "Define options in a package of their own, and import it.",
+                    f"{file.name} defines the extension {extension.name} within a message, which isn't taken over: the "
+                    "package as rendered lacks it.",
+                    "Define extensions outside of messages.",
                     Evidence(path="from_proto", file=file.name),
                     severity=Severity.WARNING,
                 )
@@ -171,9 +167,10 @@ class _Reader:
             match = next((match for note in notes if (match := pattern.fullmatch(note.strip()))), None)
             if match is not None:
                 found[key] = match[1] if key == "deadline" else match[1].split(", ")
-        if not any(streams) and all(isinstance(found[side], dict) for side in ("request", "response")):
+        if not any(streams):
             # Said either way: pages would be a change, and nobody asked for one yet.
-            found["paginated"] = page_fields_of(found["request"], found["response"])
+            own = all(isinstance(found[side], dict) for side in ("request", "response"))
+            found["paginated"] = own and page_fields_of(found["request"], found["response"])
         return found
 
     def _message(self, found: DescriptorProto) -> dict[str, Any]:

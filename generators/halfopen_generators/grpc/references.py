@@ -38,7 +38,7 @@ def check_references(spec: GrpcSpec, base: Previous | None, source: Source) -> N
         *_comments(spec, source),
     ]
     # Types have to be sound before it makes sense to follow them.
-    if found := found or list(_cycles(spec, source)):
+    if found := found or list(_cycles(spec, base, source)):
         raise BadInput(found)
 
 
@@ -304,10 +304,15 @@ def _comments(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
             yield source.problem(("comments", element), f"the spec has no {element!r}.{hint}")
 
 
-def _cycles(spec: GrpcSpec, source: Source) -> Iterator[Problem]:
-    """A message that needs itself can never be built."""
+def _cycles(spec: GrpcSpec, base: Previous | None, source: Source) -> Iterator[Problem]:
+    """A message that needs itself can never be built. Of a released field nothing says that it is needed."""
+    old = base.messages if base else {}
     needs = {
-        name: [kind.name for field in body.fields.values() if not (kind := field_type(field.type)).label]
+        name: [
+            kind.name
+            for part, field in body.fields.items()
+            if not (kind := field_type(field.type)).label and not (name in old and part in old[name].numbers)
+        ]
         for name, body in spec.messages.items()
     }
     try:

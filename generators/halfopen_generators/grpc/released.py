@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from halfopen_generators.grpc.option_text import OptionReader, quoted
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # A range as wide was never given out number by number: it keeps others away.
 _WIDE = 1_000
 # The numbers of the fields of a descriptor, of which the paths of source locations are made.
-_FILE_MESSAGE, _FILE_ENUM, _FILE_SERVICE = 4, 5, 6
+_FILE_MESSAGE, _FILE_ENUM, _FILE_SERVICE, _FILE_EXTENSION = 4, 5, 6, 7
 _MESSAGE_FIELD, _MESSAGE_NESTED, _MESSAGE_ENUM, _MESSAGE_ONEOF = 2, 3, 4, 8
 _MEMBER = 2  # a value of an enum, a method of a service
 # What is said elsewhere in a spec.
@@ -64,12 +64,25 @@ class Element:
 
 
 @dataclass(frozen=True)
+class Extension:
+    """A field that a file adds to a message of another package, as custom options are. Types are full names."""
+
+    extended: str
+    name: str
+    number: int
+    label: Literal["", "optional", "repeated"]
+    type: str
+    element: Element
+
+
+@dataclass(frozen=True)
 class ReleasedFile:
     """A file of the package: its options, and what it passes on to those who import it."""
 
     name: str
     options: tuple[str, ...]
     public: tuple[str, ...]
+    extensions: tuple[Extension, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,13 +126,7 @@ def released(given: str, image: bytes, every: Sequence[FileDescriptorProto], pac
     """
     files = [file for file in every if file.package == package]
     options = OptionReader(every)
-    elements = {
-        name: element
-        for file in files
-        for name, element in _Elements(
-            file, options, {tuple(each.path): each for each in file.source_code_info.location}
-        ).every()
-    }
+    elements = {name: element for file in files for name, element in _Elements.of(file, options).every()}
     services = [service for file in files for service in file.service]
     return Previous(
         given=given,
@@ -130,6 +137,7 @@ def released(given: str, image: bytes, every: Sequence[FileDescriptorProto], pac
                 file.name,
                 options.told(file.options),
                 tuple(file.dependency[index] for index in file.public_dependency),
+                tuple(_Elements.of(file, options).extensions()),
             )
             for file in files
         ),
@@ -197,6 +205,19 @@ class _Elements:
     file: FileDescriptorProto
     options: OptionReader
     places: Mapping[tuple[int, ...], SourceCodeInfo.Location]
+
+    @classmethod
+    def of(cls, file: FileDescriptorProto, options: OptionReader) -> _Elements:
+        return cls(file, options, {tuple(each.path): each for each in file.source_code_info.location})
+
+    def extensions(self) -> Iterator[Extension]:
+        for index, part in enumerate(self.file.extension):
+            label: Literal["", "optional", "repeated"] = "optional" if part.proto3_optional else ""
+            if part.label == part.LABEL_REPEATED:
+                label = "repeated"
+            kind = part.type_name.lstrip(".") or part.Type.Name(part.type).removeprefix("TYPE_").lower()
+            own = self._one((_FILE_EXTENSION, index), part.options, more=_json_name(part))
+            yield Extension(part.extendee.lstrip("."), part.name, part.number, label, kind, own)
 
     def every(self) -> Iterator[tuple[str, Element]]:
         for index, message in enumerate(self.file.message_type):
