@@ -26,17 +26,16 @@ class NoRepository(NotFound):
     """The folder is in no repository."""
 
 
-def files_at(folder: Path, ref: str, path: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """The files below `path` as they were in a commit: names relative to it, and what reads the bytes of each.
+def files_at(folder: Path, ref: str) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """The files below a folder as they were in a commit: names relative to it, and what reads the bytes of each.
 
     Args:
-        folder: A folder of the work tree.
+        folder: A folder of the work tree, which need not be there any more.
         ref: A branch, a tag, HEAD~2, or the start of a commit's name.
-        path: A folder, relative to `folder`; empty for itself.
 
     Raises:
         NoRepository: `folder` is in none.
-        NotFound: there is no such commit, or no such path in it.
+        NotFound: there is no such commit, or no such folder in it.
     """
     from dulwich.object_store import iter_tree_contents, tree_lookup_path  # noqa: PLC0415 - 250 ms that few need
     from dulwich.objects import Tree  # noqa: PLC0415 - the same
@@ -49,7 +48,7 @@ def files_at(folder: Path, ref: str, path: str) -> Iterator[tuple[str, Callable[
         except (KeyError, ValueError, OSError, IndexError):
             names = sorted({name.decode("utf-8", "replace").rsplit("/", 1)[-1] for name in repository.get_refs()})
             raise NotFound(f"the repository has no commit {ref!r}. It has {', '.join(names[:20])}.") from None
-        inside = PurePosixPath(folder.relative_to(top).as_posix(), path)
+        inside = PurePosixPath(folder.relative_to(top).as_posix())
         if inside.parts:
             try:
                 mode, tree = tree_lookup_path(repository.get_object, tree, str(inside).encode())

@@ -56,6 +56,18 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class FolderCheck:
+    """What a capability says of a folder that it didn't make: `--check DIR`, compared with `--against OTHER`.
+
+    `judge` gets the two as the user wrote them, and a source without data that knows the caller's folders.
+    """
+
+    folder: str
+    other: str
+    judge: Callable[[str, str | None, Source, Progress], Judged]
+
+
+@dataclass(frozen=True)
 class Capability:
     """One thing Halfopen can do, as four functions over its own spec and design.
 
@@ -78,6 +90,8 @@ class Capability:
     file_suffixes: tuple[str, ...] = field(default=())
     # Options that leave time to confirm what was found, where a check has a few seconds in all; None: the defaults.
     quick: Options | None = None
+    # What it can say of what is there already.
+    folder_check: FolderCheck | None = None
 
 
 @cache

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from halfopen.source import Source, validate
-from halfopen.vocabulary import Artifact, Finding, Report, judge
+from halfopen.vocabulary import Artifact, Decision, Finding, Report, judge
 
 if TYPE_CHECKING:
     from halfopen.progress import Progress
-    from halfopen.registry import Capability, Judged, Options
+    from halfopen.registry import Capability, FolderCheck, Judged, Options
 
 
 def run(capability: Capability, source: Source, options: Options, progress: Progress) -> Report:
@@ -37,16 +37,37 @@ def check(capability: Capability, source: Source, options: Options, progress: Pr
     return _report(capability, source, design, capability.check(design, options, progress))
 
 
+def check_folder(asked: FolderCheck, folder: str, other: str | None, source: Source, progress: Progress) -> Report:
+    """What is wrong with a folder that no spec made. Nothing is decided and nothing rendered.
+
+    Args:
+        asked: The capability's check of folders.
+        folder: The folder, as the user wrote it.
+        other: What it is compared with; None: with nothing.
+        source: No data, and the caller's folders.
+        progress: Told how far the check is.
+
+    Raises:
+        BadInput: the folder can't be read, lies elsewhere, or doesn't hold what is checked.
+    """
+    judged = asked.judge(folder, other, source, progress)
+    return _reported(judged, (), source)
+
+
 def _design(capability: Capability, source: Source, options: Options) -> Any:
     return capability.design(validate(capability.spec, source), source, options)
 
 
 def _report(capability: Capability, source: Source, design: Any, judged: Judged) -> Report:
+    return _reported(judged, capability.decisions(design), source)
+
+
+def _reported(judged: Judged, decisions: tuple[Decision, ...], source: Source) -> Report:
     findings = tuple(_located(finding, source) for finding in judged.findings)
     return Report(
         summary=judged.summary,
         outcome=judge(findings, judged.checks, judged.verdicts),
-        decisions=capability.decisions(design),
+        decisions=decisions,
         findings=findings,
         obligations=judged.obligations,
         checks=judged.checks,

@@ -107,3 +107,8 @@ def pattern(expression: str) -> str:
         of = " ".join(_RANGE.findall(part[1]))
         words.append(f"one of {of}" if part[2] is None else f"{part[2]} to {part[3]} of {of}")
     return ", then ".join(words)
+
+
+def count(number: int, what: str) -> str:
+    """So many of them: 1 rpc, 2 rpcs."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

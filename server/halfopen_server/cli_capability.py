@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 import click
 
-from halfopen.run import run
+from halfopen.run import check_folder, run
 from halfopen.source import MAX_BYTES, BadInput, Problem, Source, parse_bytes, read_source, validate
 from halfopen.vocabulary import Report, ReportOutcome
 from halfopen.writing import WriteRefused, write
@@ -22,7 +22,7 @@ from halfopen_server.text import outcome_line, pen, report_text
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from halfopen.registry import Capability, Options
+    from halfopen.registry import Capability, FolderCheck, Options
     from halfopen.writing import WriteResult
 
 _STDIN = "-"
@@ -77,15 +77,28 @@ def command_of(capability: Capability) -> click.Command:
     @printing
     @gravity
     @silence
-    def run_it(
-        spec: str, *, out: str | None, style: str, overwrite: bool, fail_on: str, quiet: bool, **given: Any
+    def run_it(  # noqa: PLR0913 - its flags
+        spec: str | None,
+        *,
+        out: str | None,
+        style: str,
+        overwrite: bool,
+        fail_on: str,
+        quiet: bool,
+        check: str | None = None,
+        against: str | None = None,
+        **given: Any,
     ) -> int:
         if overwrite and out is None:
             raise click.UsageError("--overwrite needs --out: without it nothing is written.")
         options = parse_options(capability.options, given)
-        source = read_spec(spec)
         with watched(quiet=quiet) as watch:
-            report = run(capability, source, options, watch)
+            if spec is None and check is not None and capability.folder_check is not None:
+                _without(check, out=out, **given)
+                folder, source = _caller(check)
+                report = check_folder(capability.folder_check, folder, against, source, watch)
+            else:
+                report = run(capability, _spec_alone(spec, check, against), options, watch)
         if watch.cancelled():
             complain(f"interrupted: what follows is what was known by then.{' Nothing was written.' if out else ''}")
             show(report, None, style, quiet=quiet)
@@ -109,8 +122,41 @@ def command_of(capability: Capability) -> click.Command:
         help=f"{capability.summary}\n{_HOW.format(name=capability.name)}",
         epilog=_EPILOG.format(name=capability.name, example=example),
     )(run_it)
-    made.params[:0] = [click.Argument(["spec"], metavar="SPEC"), *options_of(capability.options)]
+    argument = click.Argument(["spec"], metavar="SPEC", required=capability.folder_check is None)
+    made.params[:0] = [argument, *_checking(capability.folder_check), *options_of(capability.options)]
     return made
+
+
+def _checking(offered: FolderCheck | None) -> Iterator[click.Option]:
+    if offered is not None:
+        yield click.Option(["--check"], metavar="DIR", help=offered.folder)
+        yield click.Option(["--against"], metavar="OTHER", help=offered.other)
+
+
+def _spec_alone(spec: str | None, check: str | None, against: str | None) -> Source:
+    """The spec, where one is given and nothing that goes without it."""
+    if spec is None:
+        raise click.UsageError("Missing argument 'SPEC'.")
+    if check is not None:
+        raise click.UsageError("--check takes the place of SPEC: give one or the other.")
+    if against is not None:
+        raise click.UsageError("--against needs --check; a spec says what it is compared with itself.")
+    return read_spec(spec)
+
+
+def _without(check: str, **given: Any) -> None:
+    if names := [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]:
+        raise click.UsageError(f"--check {check} only looks: {', '.join(names)} goes with a SPEC.")
+
+
+def _caller(folder: str) -> tuple[str, Source]:
+    """The folder without `..`, and where a user may point to from a command line: the current folder, and that one."""
+    try:
+        named = Path(folder).resolve()
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        named = Path.cwd()
+    climbs = ".." in Path(folder).parts
+    return str(named) if climbs else folder, Source({}, folders=(Path.cwd(), named))
 
 
 def options_of(model: type[Options]) -> Iterator[click.Option]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from halfopen.registry import Capability
 from halfopen_generators.grpc.check import check
 from halfopen_generators.grpc.design import design
+from halfopen_generators.grpc.folder_check import FOLDER_CHECK
 from halfopen_generators.grpc.render import render
 from halfopen_generators.grpc.spec import GrpcSpec
 
@@ -20,5 +21,6 @@ capability = Capability(
     check=check,
     render=render,
     paths=("from_openapi", "from_proto", "previous"),
+    folder_check=FOLDER_CHECK,
     file_suffixes=(".grpc.yaml", ".grpc.yml", ".grpc.json"),
 )

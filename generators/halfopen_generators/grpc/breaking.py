@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from halfopen.checkers import programs
 from halfopen.findings import at
 from halfopen.source import Location
-from halfopen.vocabulary import Check, Finding, Severity, Status
+from halfopen.vocabulary import Check, Evidence, Finding, Severity, Status
+from halfopen.wording import count
 from halfopen_generators.grpc.codes import finding
 from halfopen_generators.grpc.plan import Api
 from halfopen_generators.grpc.policy import Break, policy
@@ -29,11 +30,13 @@ _REFERENCE = re.compile(r" See https://\S+ for .*$")
 
 @dataclass(frozen=True)
 class Told:
-    """One break as buf told it, and what the policy knows of its rule."""
+    """One break as buf told it, and what the policy knows of its rule; where it stands, unless it is gone."""
 
     rule: str
     text: str
     known: Break
+    file: str | None = None
+    line: int | None = None
 
     @property
     def about(self) -> tuple[str, ...]:
@@ -46,6 +49,20 @@ class Told:
 
 def compare(api: Api, image: bytes, previous: Previous) -> tuple[Check, tuple[Finding, ...]]:
     """The check against the released version, and a finding for each break."""
+    names = {file.path for file in api.files} | {file.name for file in previous.files}
+    found, told = breaks(image, previous.image, previous.given, names)
+    return found, tuple(explained(each, at(*_place(api, each))) for each in told)
+
+
+def breaks(image: bytes, released: bytes, given: str, names: Collection[str]) -> tuple[Check, tuple[Told, ...]]:
+    """What buf calls breaking, the gravest for each thing that is broken.
+
+    Args:
+        image: The new FileDescriptorSet; empty if it doesn't compile.
+        released: The other one.
+        given: What the user calls the released one.
+        names: The files that are looked at, of both.
+    """
     tool, known = programs.BUF.name, programs.version_of(programs.BUF)
     executable = programs.find(programs.BUF)
     if executable is None or not image:
@@ -53,36 +70,33 @@ def compare(api: Api, image: bytes, previous: Previous) -> tuple[Check, tuple[Fi
         return Check(name=NAME, tool=tool, version=known, status=Status.SKIPPED, detail=why), ()
     config = json.dumps({"version": "v2", "breaking": {"use": CATEGORIES}})
     arguments = ("breaking", _NEW, "--against", _OLD, "--config", config, "--error-format", "json")
-    with programs.written({_NEW: image, _OLD: previous.image}) as folder:
+    with programs.written({_NEW: image, _OLD: released}) as folder:
         ran = programs.run(executable, arguments, folder=folder)
     if ran.status not in {0, _FOUND}:
         # A temporary path would differ from run to run.
         detail = ran.stderr.strip().replace(f"{folder}{os.sep}", "") or f"exit status {ran.status}"
         return Check(name=NAME, tool=tool, version=known, status=Status.FAILED, detail=detail[:1_000]), ()
-    told = _gravest(_told(ran.stdout, api, previous))
+    told = _gravest(_told(ran.stdout, names))
     grave = sum(each.known.severity is Severity.ERROR for each in told)
-    detail = f"rules {' and '.join(CATEGORIES)} against {previous.given}: "
-    detail += f"{len(told)} changes that buf calls breaking, of which {grave} break calls" if told else "nothing breaks"
+    detail = f"rules {' and '.join(CATEGORIES)} against {given}: "
+    detail += f"{count(len(told), 'change')} that buf calls breaking, of which {grave} break calls" if told else "nothing breaks"
     status = Status.FAILED if grave else Status.PASSED
-    check = Check(name=NAME, tool=tool, version=known, status=status, detail=detail)
-    return check, tuple(_finding(api, each) for each in told)
+    return Check(name=NAME, tool=tool, version=known, status=status, detail=detail), told
 
 
-def _told(output: str, api: Api, previous: Previous) -> Iterable[Told]:
+def _told(output: str, names: Collection[str]) -> Iterable[Told]:
     for line in output.splitlines():
         found: Mapping[str, Any] = json.loads(line)
         rule, text = str(found["type"]), _REFERENCE.sub("", str(found["message"]))
-        ours = any(f'"{file.name}"' in text for file in previous.files)
-        # The released image may hold other packages, which this spec says nothing of.
-        if rule == "FILE_NO_DELETE" and not ours:
-            continue
-        if rule != "FILE_NO_DELETE" and found.get("path") not in {*(file.path for file in api.files), None}:
+        path = found.get("path")
+        # The images hold other packages, too, of which this isn't about. A file that is gone has no path.
+        if not any(f'"{name}"' in text for name in names) if rule == "FILE_NO_DELETE" else path not in {*names, None}:
             continue
         known = policy().breaks.get(rule, policy().breaks["OTHER"])
         if rule == "RPC_SAME_IDEMPOTENCY_LEVEL" and 'from "IDEMPOTENCY_UNKNOWN"' in text:
             # Who was promised nothing loses nothing.
             known = known.model_copy(update={"severity": Severity.INFO})
-        yield Told(rule, text, known)
+        yield Told(rule, text, known, path, found.get("start_line"))
 
 
 def _gravest(told: Iterable[Told]) -> tuple[Told, ...]:
@@ -95,12 +109,13 @@ def _gravest(told: Iterable[Told]) -> tuple[Told, ...]:
     return tuple(kept.values())
 
 
-def _finding(api: Api, told: Told) -> Finding:
+def explained(told: Told, where: Evidence) -> Finding:
+    """The break as a finding: who is hurt, and the way around."""
     return finding(
         told.known.code,
         f"{told.text} ({told.rule}) Who is hurt: {told.known.hurt}",
         told.known.instead,
-        at(*_place(api, told)),
+        where,
         severity=told.known.severity,
     )
 

@@ -9,9 +9,11 @@ from halfopen.checkers import programs
 from halfopen.progress import Progress
 from halfopen.registry import Judged, Options
 from halfopen.vocabulary import Check, Finding, Severity, Status
+from halfopen.wording import count
 from halfopen_generators.grpc import proto_file, service_config
 from halfopen_generators.grpc.breaking import NAME as RELEASED
 from halfopen_generators.grpc.breaking import compare
+from halfopen_generators.grpc.imported import placed
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api
 from halfopen_generators.grpc.rules import static_findings
 
@@ -34,16 +36,13 @@ def check(api: Api, options: Options, progress: Progress) -> Judged:
             checks.append(ask())
     progress.report(len(checks), "checks done")
     unsaid = api.imported.unsaid if api.imported else ()
-    findings = tuple(sorted((*map(_placed(api), (*static_findings(api), *broken)), *unsaid), key=_gravest_first))
+    findings = tuple(
+        sorted(
+            (*(placed(each, api.imported) for each in (*static_findings(api), *broken)), *unsaid), key=_gravest_first
+        )
+    )
     summary = _summary(api, findings, checks, broken=bool(broken))
     return Judged(summary=summary, findings=findings, checks=tuple(checks))
-
-
-def _placed(api: Api) -> Callable[[Finding], Finding]:
-    """Where an element was imported from, its findings are to be looked at there."""
-    if (imported := api.imported) is None:
-        return lambda found: found
-    return lambda found: found.model_copy(update={"evidence": tuple(map(imported.place, found.evidence))})
 
 
 def _questions(api: Api, broken: list[Finding]) -> Iterator[tuple[str, str, Callable[[], Check]]]:
@@ -70,7 +69,7 @@ def _questions(api: Api, broken: list[Finding]) -> Iterator[tuple[str, str, Call
 
         yield RELEASED, programs.BUF.name, compare_it
     retried = sum(rpc.retry is not None for rpc in api.methods)
-    timed = f"{_count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
+    timed = f"{count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
     config = service_config.spelled(api)
     yield service_config.NAME, service_config.TOOL, lambda: service_config.accepted(config, looked_at=timed)
 
@@ -102,16 +101,12 @@ def _format(texts: dict[str, str]) -> Check:
 
 def _sizes(api: Api) -> str:
     parts = (
-        _count(len(api.services), "service"),
-        _count(len(api.methods), "rpc"),
-        _count(len(api.messages), "message"),
-        _count(len(api.enums), "enum"),
+        count(len(api.services), "service"),
+        count(len(api.methods), "rpc"),
+        count(len(api.messages), "message"),
+        count(len(api.enums), "enum"),
     )
     return ", ".join(parts)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _gravest_first(found: Finding) -> tuple[int, str, str]:

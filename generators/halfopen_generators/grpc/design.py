@@ -13,7 +13,7 @@ from halfopen.source import Location, Source
 from halfopen.vocabulary import Decision
 from halfopen_generators.grpc import methods, service_config
 from halfopen_generators.grpc.elements import PAGE_REQUEST, PAGE_RESPONSE, Elements, phrase
-from halfopen_generators.grpc.imported import read_imported
+from halfopen_generators.grpc.imported import Imported, read_imported
 from halfopen_generators.grpc.layout import HTTP_OPTION, Layout
 from halfopen_generators.grpc.option_text import block, quoted
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MessagePlan, MethodPlan, ServicePlan
@@ -41,6 +41,21 @@ def design(spec: GrpcSpec, source: Source, options: Options) -> Api:
     if imported is not None:
         spec = imported.under(spec, source)
     previous = read_previous(("previous",), spec.previous, spec.package, source) if spec.previous else None
+    return designed(spec, imported, previous, source)
+
+
+def designed(spec: GrpcSpec, imported: Imported | None, previous: Previous | None, source: Source) -> Api:
+    """The API of a whole spec, with everything decided.
+
+    Args:
+        spec: The spec with what was imported.
+        imported: What was.
+        previous: The released version, if there is one beside what was imported.
+        source: Where the spec stands.
+
+    Raises:
+        BadInput: names in the spec don't meet.
+    """
     base = (imported.base if imported else None) or previous
     check_references(spec, base, source)
     made = Elements(spec, base)

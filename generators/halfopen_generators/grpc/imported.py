@@ -59,6 +59,13 @@ class Imported:
         return evidence
 
 
+def placed(found: Finding, imported: Imported | None) -> Finding:
+    """The finding, its evidence in the file that the element was imported from, if it was."""
+    if imported is None:
+        return found
+    return found.model_copy(update={"evidence": tuple(map(imported.place, found.evidence))})
+
+
 def read_imported(spec: GrpcSpec, source: Source) -> Imported | None:
     """What the spec imports; None if it stands alone.
 

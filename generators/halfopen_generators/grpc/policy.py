@@ -95,6 +95,7 @@ class GrpcPolicy(_Policy):
     verbs: dict[Verb, tuple[str, ...]]
     fields: FieldWords
     breaks: dict[str, Break]
+    in_protos: dict[str, str]
 
     def is_(self, verb: Verb, method: str) -> bool:
         """Whether the rpc's name begins with a word of that kind."""

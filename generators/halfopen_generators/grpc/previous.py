@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NoReturn
 
 from halfopen.checkers import programs
@@ -27,23 +27,31 @@ _OWN_ROOT, _OWN_CONFIG = "proto", "buf.yaml"
 class Protos:
     """Files that compile: as the FileDescriptorSet `image`, as descriptors, and as the texts that they were read from.
 
-    The texts are known by the names that imports use; of a descriptor set there are none.
+    The texts are known by the names that imports use; of a descriptor set there are none. Before such a name, `start`
+    makes it the path of the file, as the user would write it.
     """
 
     given: str
     image: bytes
     files: tuple[FileDescriptorProto, ...]
     texts: Mapping[str, str]
+    start: str = ""
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The files that lie there themselves, and aren't only imported."""
+        return tuple(file.name for file in self.files if not self.texts or file.name in self.texts)
 
     @property
     def packages(self) -> tuple[str, ...]:
         """The packages, without those that are only imported from Google, in order."""
-        names = dict.fromkeys(file.package for file in self.files if not self.texts or file.name in self.texts)
+        own = set(self.own)
+        names = dict.fromkeys(file.package for file in self.files if file.name in own)
         return tuple(sorted(name for name in names if self.texts or not name.startswith("google.protobuf")))
 
     def package(self, name: str) -> Previous:
         """One of the packages, as it is released."""
-        return released(self.given, self.image, self.files, name, self.texts)
+        return released(self, name)
 
 
 def read_previous(place: Location, given: str, package: str, source: Source) -> Previous:
@@ -85,12 +93,18 @@ class _Reader:
         from google.protobuf.message import DecodeError  # noqa: PLC0415 - the same
 
         texts: Mapping[str, str] = {}
+        start = ""
         ref, colon, folder = self.given.partition(":")
         path = None if colon else self.source.inside(self.place, self.given)
         if path is not None and path.is_file():
             image = self._bytes(path, self.given)
         else:
-            named = self._folder(path) if path is not None and path.is_dir() else self._commit(ref, folder or within)
+            if path is not None and path.is_dir():
+                root = _root(path)
+                start = f"{PurePath(self.given, root.relative_to(path)).as_posix()}/"
+                named = self._folder(root)
+            else:
+                named = self._commit(ref, folder or within)
             texts = self._texts(named)
             image = self._compiled(texts)
         try:
@@ -99,7 +113,7 @@ class _Reader:
             self._no(
                 f"{self.given!r} is no descriptor set: make one with `buf build -o released.binpb`, or name a folder."
             )
-        return Protos(self.given, image, tuple(files), texts)
+        return Protos(self.given, image, tuple(files), texts, start)
 
     def _no(self, message: str) -> NoReturn:
         raise BadInput([self.source.problem(self.place, message)]) from None
@@ -114,10 +128,7 @@ class _Reader:
             self._no(f"{name!r} holds more than {MAX_BYTES:,} bytes.")
         return raw
 
-    def _folder(self, folder: Path) -> Iterator[tuple[str, bytes]]:
-        """The files, by names that start there, or in its `proto` where it has one as our answers do."""
-        own = (folder / _OWN_CONFIG).is_file() and (folder / _OWN_ROOT).is_dir()
-        root = folder / _OWN_ROOT if own else folder
+    def _folder(self, root: Path) -> Iterator[tuple[str, bytes]]:
         for path in _protos(root):
             name = path.relative_to(root).as_posix()
             # A link that leads out of the caller's folders is refused as the folder itself would be.
@@ -127,17 +138,13 @@ class _Reader:
         if not self.source.folders:
             self._no(f"{self.given!r} can't be used: the caller offers no folder.")
         try:
-            start = self.source.inside(self.place, folder or ".")
-            at = str(start.relative_to(self.source.folders[0])) if folder else ""
-            found = dict(_of_interest(files_at(self.source.folders[0], ref, at)))
+            found = dict(_of_interest(files_at(self.source.inside(self.place, folder or "."), ref)))
         except NoRepository:
             self._no(f"there is no folder and no file {self.given!r}, and no git repository around.")
         except NotFound as missing:
             if ":" not in self.given:
                 self._no(f"there is no folder and no file {self.given!r}, and {missing}")
             self._no(f"{self.given!r} can't be read: {missing}")
-        except ValueError:
-            self._no(f"{folder!r} isn't below {self.source.folders[0]}, whose commits are meant.")
         start_of_own = f"{_OWN_ROOT}/"
         own = _OWN_CONFIG in found and any(name.startswith(start_of_own) for name in found)
         for name, raw in sorted(found.items()):
@@ -167,6 +174,12 @@ class _Reader:
 
 def _of_interest(files: Iterable[tuple[str, Callable[[], bytes]]]) -> Iterator[tuple[str, bytes]]:
     return ((name, read()) for name, read in files if name.endswith(_SUFFIX) or name == _OWN_CONFIG)
+
+
+def _root(folder: Path) -> Path:
+    """Where the names of the files start: there, or in its `proto` where it has one as our answers do."""
+    own = (folder / _OWN_CONFIG).is_file() and (folder / _OWN_ROOT).is_dir()
+    return folder / _OWN_ROOT if own else folder
 
 
 def _protos(root: Path) -> Iterator[Path]:

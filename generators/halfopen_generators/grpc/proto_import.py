@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
 
 _PLACE = ("from_proto",)
+_PACKAGE = (2,)  # the path of a file's package in its descriptor
 _LEVELS = {1: "no-side-effects", 2: "idempotent"}
 # What our own .proto files say below the comment of an rpc; it is made anew.
 _DEADLINE = re.compile(r"Deadline: (\d+(?:\.\d+)?(?:ms|s|m|h))\.")
@@ -91,7 +92,7 @@ class _Reader:
                     f"{file.name} defines the extension {extension.name} within a message, which isn't taken over: the "
                     "package as rendered lacks it.",
                     "Define extensions outside of messages.",
-                    Evidence(path="from_proto", file=file.name),
+                    Evidence(path="from_proto", file=f"{self.base.start}{file.name}"),
                     severity=Severity.WARNING,
                 )
 
@@ -99,11 +100,16 @@ class _Reader:
         kinds = dict.fromkeys(self.base.services, "services")
         kinds |= dict.fromkeys(self.base.messages, "messages") | dict.fromkeys(self.base.enums, "enums")
         inline = self._inline()
+        first = self.base.descriptors[0]
+        line = next(
+            (each.span[0] + 1 for each in first.source_code_info.location if tuple(each.path) == _PACKAGE), None
+        )
+        yield ("package",), Evidence(path="package", file=f"{self.base.start}{first.name}", line=line)
         for name, element in self.base.elements.items():
             holder = next((each for each in (name, name.rpartition(".")[0]) if each in kinds), None)
             if holder is None:
                 continue
-            evidence = Evidence(path=name, file=element.file, line=element.line or None)
+            evidence = Evidence(path=name, file=f"{self.base.start}{element.file}", line=element.line or None)
             if holder in inline:
                 place = ("services", *inline[holder])
                 yield (*place, *name.removeprefix(holder).removeprefix(".").split("."))[: len(place) + 1], evidence

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from halfopen_generators.grpc.plan import Span
+    from halfopen_generators.grpc.previous import Protos
 
 # A range as wide was never given out number by number: it keeps others away.
 _WIDE = 1_000
@@ -91,11 +92,13 @@ class Previous:
 
     `elements` are known by their names within the package, such as Order.total; `types` are the messages and enums
     of all files by their full names, with the file of each; `texts` are the files as they were found, where they were
-    found as texts; `option_files` the files that define custom options, by the option.
+    found as texts; `option_files` the files that define custom options, by the option. `start` before a file's name
+    makes it the path of the file as the user would write it.
     """
 
     given: str
     image: bytes
+    start: str
     descriptors: tuple[FileDescriptorProto, ...]
     files: tuple[ReleasedFile, ...]
     messages: Mapping[str, Released]
@@ -113,24 +116,17 @@ class Previous:
         return frozenset(name.rpartition(".")[2] for name in self.elements)
 
 
-def released(given: str, image: bytes, every: Sequence[FileDescriptorProto], package: str, texts: Mapping[str, str]
-             ) -> Previous:  # fmt: skip
-    """What the files of that package promise.
-
-    Args:
-        given: What the user calls it.
-        image: The FileDescriptorSet.
-        every: Its files, those first that others import.
-        package: The package.
-        texts: The files as texts, by name, as far as they are known.
-    """
+def released(found: Protos, package: str) -> Previous:
+    """What the files of that package promise."""
+    every = found.files
     files = [file for file in every if file.package == package]
     options = OptionReader(every)
     elements = {name: element for file in files for name, element in _Elements.of(file, options).every()}
     services = [service for file in files for service in file.service]
     return Previous(
-        given=given,
-        image=image,
+        given=found.given,
+        image=found.image,
+        start=found.start,
         descriptors=tuple(files),
         files=tuple(
             ReleasedFile(
@@ -152,7 +148,7 @@ def released(given: str, image: bytes, every: Sequence[FileDescriptorProto], pac
         elements=elements,
         types={full: file.name for file in every for full in full_names(file)},
         option_files=options.imports,
-        texts=texts,
+        texts=found.texts,
     )
 
 

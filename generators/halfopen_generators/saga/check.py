@@ -17,6 +17,7 @@ from halfopen.vocabulary import (
     Severity,
     Status,
 )
+from halfopen.wording import count
 from halfopen_generators.saga import contracts
 from halfopen_generators.saga.codes import finding
 from halfopen_generators.saga.counterexample import Test, scenario
@@ -183,17 +184,13 @@ def _codes(breaks: Iterable[Break]) -> str:
     return ", ".join(sorted({broken.breach.code for broken in breaks}))
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _summary(design: SagaDesign, findings: Iterable[Finding], verification: Verification) -> str:
     verdicts = verification.verdicts
     errors = [found for found in findings if found.severity is Severity.ERROR]
     broken = [verdict for verdict in verdicts if verdict.outcome is Outcome.VIOLATED]
     incomplete = [verdict for verdict in verdicts if verdict.outcome is Outcome.INCOMPLETE]
     states = verdicts[0].explored.states
-    head = f"{design.name}: {design.style}, {_count(len(design.steps), 'step')}. "
+    head = f"{design.name}: {design.style}, {count(len(design.steps), 'step')}. "
     if broken or errors:
         codes = ", ".join(dict.fromkeys(found.code for found in errors))
         are = "is" if len(broken) == 1 else "are"
