@@ -5,15 +5,19 @@ No git is run: a repository's own configuration can name programs to start, and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dulwich.objects import ObjectID
+    from dulwich.objects import Commit, ObjectID
     from dulwich.repo import Repo
 
+# What follows a commit's name to mean one before it.
+_STEPS = re.compile(r"([~^]\d*)+$")
+_STEP = re.compile(r"([~^])(\d*)")
 _FILE = 0o100000
 _KIND = 0o170000
 
@@ -39,12 +43,11 @@ def files_at(folder: Path, ref: str) -> Iterator[tuple[str, Callable[[], bytes]]
     """
     from dulwich.object_store import iter_tree_contents, tree_lookup_path  # noqa: PLC0415 - 250 ms that few need
     from dulwich.objects import Tree  # noqa: PLC0415 - the same
-    from dulwich.objectspec import parse_commit  # noqa: PLC0415 - the same
 
     top = _top(folder)
     with _repository(top) as repository:
         try:
-            tree = parse_commit(repository, ref.encode()).tree
+            tree = _ancestor(repository, ref).tree
         except (KeyError, ValueError, OSError, IndexError):
             names = sorted({name.decode("utf-8", "replace").rsplit("/", 1)[-1] for name in repository.get_refs()})
             raise NotFound(f"the repository has no commit {ref!r}. It has {', '.join(names[:20])}.") from None
@@ -60,6 +63,28 @@ def files_at(folder: Path, ref: str) -> Iterator[tuple[str, Callable[[], bytes]]
             name = (entry.path or b"").decode("utf-8", "replace")
             if (entry.mode or 0) & _KIND == _FILE and entry.sha is not None:
                 yield name, partial(_bytes, repository, entry.sha)
+
+
+def _ancestor(repository: Repo, ref: str) -> Commit:
+    """The commit that is meant: main, v1.2, 1a2b3c4, HEAD~2, main^2~1.
+
+    Raises:
+        KeyError, ValueError, IndexError: there is none.
+    """
+    from dulwich.objects import Commit  # noqa: PLC0415 - see above
+    from dulwich.objectspec import parse_commit  # noqa: PLC0415 - see above
+
+    start = _STEPS.search(ref)
+    found = parse_commit(repository, ref[: start.start() if start else None].encode())
+    for sign, number in _STEP.findall(start[0] if start else ""):
+        # ~2 is the first parent's first parent, ^2 the second parent, and ^0 the commit itself.
+        along = [0] * int(number or 1) if sign == "~" else [int(number or 1) - 1] if number != "0" else []
+        for parent in along:
+            following = repository[found.parents[parent]]
+            if not isinstance(following, Commit):
+                raise ValueError(f"{ref} leads to no commit")  # noqa: TRY004 - the repository is broken, not the call
+            found = following
+    return found
 
 
 def _bytes(repository: Repo, name: ObjectID) -> bytes:

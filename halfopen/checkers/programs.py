@@ -53,6 +53,8 @@ Judge = Callable[[Ran], str | None]
 
 BUF = Program("buf", "install buf-bin from PyPI, or buf from https://buf.build")
 PROTOC = "protoc (grpcio-tools)"
+# googleapis-common-protos has a generated module of its own by the name of the first.
+SHIPPED_AS: Mapping[str, str] = {"google/longrunning/operations.proto": "google/longrunning/operations_proto.proto"}
 NO_PROTOC = "grpcio-tools is not installed: install it from PyPI."
 
 
@@ -199,7 +201,7 @@ def objections(root: str, texts: Mapping[str, str], only: Collection[str] | None
     """
     from grpc_tools import _protoc_compiler  # noqa: PLC0415 - 45 ms that only contracts need
 
-    with written(texts) as folder:
+    with written({**_renamed(root), **texts}) as folder:
         include = [os.fsencode(place) for place in (folder / root, *known_protos())]
         for path in texts:
             if path.endswith(".proto") and (only is None or path in only):
@@ -216,7 +218,10 @@ def descriptor_set(root: str, texts: Mapping[str, str]) -> bytes:
     from grpc_tools import _protoc_compiler  # noqa: PLC0415 - as above
 
     relative = [str(PurePosixPath(path).relative_to(root)) for path in texts if path.endswith(".proto")]
-    with written(texts) as folder, tempfile.TemporaryDirectory(prefix="halfopen-image-") as beside:
+    with (
+        written({**_renamed(root), **texts}) as folder,
+        tempfile.TemporaryDirectory(prefix="halfopen-image-") as beside,
+    ):
         image = Path(beside, "image.binpb")
         places = (folder / root, *known_protos())
         arguments = ["protoc", *(f"-I{place}" for place in places), f"--descriptor_set_out={image}"]
@@ -238,7 +243,17 @@ def known_protos() -> list[Path]:
 
 def is_known_proto(name: str) -> bool:
     """Whether a file of that name needs no copy to be imported."""
-    return any((folder / name).is_file() for folder in known_protos())
+    return name in SHIPPED_AS or any((folder / name).is_file() for folder in known_protos())
+
+
+def _renamed(root: str) -> dict[str, str]:
+    """What is shipped under another name than it is imported by, by the path that makes it found."""
+    found: dict[str, str] = {}
+    for name, shipped in SHIPPED_AS.items():
+        for folder in known_protos():
+            if (folder / shipped).is_file():
+                found[str(PurePosixPath(root, name))] = (folder / shipped).read_text(encoding="utf-8")
+    return found
 
 
 def well_known_protos() -> Path:

@@ -78,8 +78,8 @@ def breaks(image: bytes, released: bytes, given: str, names: Collection[str]) ->
         return Check(name=NAME, tool=tool, version=known, status=Status.FAILED, detail=detail[:1_000]), ()
     told = _gravest(_told(ran.stdout, names))
     grave = sum(each.known.severity is Severity.ERROR for each in told)
-    detail = f"rules {' and '.join(CATEGORIES)} against {given}: "
-    detail += f"{count(len(told), 'change')} that buf calls breaking, of which {grave} break calls" if told else "nothing breaks"
+    broken = f"{count(len(told), 'change')} that buf calls breaking, of which {grave} break calls"
+    detail = f"rules {' and '.join(CATEGORIES)} against {given}: {broken if told else 'nothing breaks'}"
     status = Status.FAILED if grave else Status.PASSED
     return Check(name=NAME, tool=tool, version=known, status=status, detail=detail), told
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from halfopen.checkers import programs
 from halfopen.progress import Progress
@@ -14,13 +14,13 @@ from halfopen_generators.grpc import proto_file, service_config
 from halfopen_generators.grpc.breaking import NAME as RELEASED
 from halfopen_generators.grpc.breaking import compare
 from halfopen_generators.grpc.imported import placed
+from halfopen_generators.grpc.lint import lint
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api
 from halfopen_generators.grpc.rules import static_findings
 
 _COMPILES = "the package compiles"
 _LINT = "the package is well formed"
 _FORMAT = "the package is formatted"
-_IMAGE = "image.binpb"
 
 
 def check(api: Api, options: Options, progress: Progress) -> Judged:
@@ -79,14 +79,23 @@ def _lint(api: Api, image: bytes, looked_at: str) -> Check:
         why = "the package doesn't compile."
         return Check(name=_LINT, tool="buf", version="none", status=Status.SKIPPED, detail=why)
     config = {"version": "v2", "lint": {"use": proto_file.LINT, "except": list(proto_file.excepted(api))}}
-    without = f", without {' and '.join(proto_file.excepted(api))}" if proto_file.excepted(api) else ""
-    return programs.check(
-        _LINT,
-        programs.BUF,
-        ("lint", _IMAGE, *(f"--path={file.path}" for file in api.files), "--config", json.dumps(config)),
-        texts={_IMAGE: image},
-        looked_at=f"{looked_at}; rules {' and '.join(proto_file.LINT)}{without}",
-    )
+    found = lint(image, [file.path for file in api.files], config)
+    detail = f"{looked_at}; rules {' and '.join(proto_file.LINT)}"
+    if proto_file.excepted(api):
+        detail += f", without {' and '.join(proto_file.excepted(api))}"
+    kept = _released_so(api, config) if found.places and api.base is not None else frozenset()
+    own = [place for place in found.places if (place.rule, place.message) not in kept]
+    if len(own) < len(found.places):
+        detail += f"; {count(len(found.places) - len(own), 'place')} not counted, where it is released otherwise"
+    return found.check(_LINT, [place.told() for place in own], detail)
+
+
+def _released_so(api: Api, config: dict[str, Any]) -> frozenset[tuple[str, str]]:
+    """What the linter says of the released package: to mend it would break those who run it."""
+    if (base := api.base) is None:
+        return frozenset()
+    found = lint(base.image, [file.name for file in base.files], config)
+    return frozenset((place.rule, place.message) for place in found.places)
 
 
 def _format(texts: dict[str, str]) -> Check:

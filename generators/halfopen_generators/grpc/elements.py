@@ -191,7 +191,12 @@ class Elements:
             ),
             reserved=spans,
             reserved_names=reserved_names,
-            options=self.options(name),
+            options=tuple(
+                # The compiler wants it where two names share a number, and nowhere else.
+                each
+                for each in self.options(name)
+                if each != _ALIASES or len({*numbers.values()}) < len(numbers)
+            ),
         )
 
     def _value(self, enum: str, name: str, number: int, asked: str) -> ValuePlan:
@@ -207,6 +212,7 @@ class Elements:
         )
 
 
+_ALIASES = "allow_alias = true"
 _SEVERAL = {"repeated": ", any number of them", "map": ", by key", "optional": ", if it is known"}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from halfopen.checkers import programs
@@ -15,6 +15,7 @@ from halfopen.wording import count
 from halfopen_generators.grpc.breaking import Told, breaks, explained
 from halfopen_generators.grpc.design import designed
 from halfopen_generators.grpc.imported import placed
+from halfopen_generators.grpc.lint import lint
 from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.previous import Protos, read_protos
 from halfopen_generators.grpc.proto_import import imported
@@ -24,7 +25,6 @@ from halfopen_generators.grpc.spec import GrpcSpec
 
 _FOLDER, _OTHER = ("--check",), ("--against",)
 _COMPILES, _LINT, _RULES = "the files compile", "the files keep the lint rules", "the rules of gRPC design"
-_IMAGE = "image.binpb"
 _CONFIGS = ("buf.yaml", "buf.yml")
 # What a configuration may name that would be fetched or run.
 _FROM_ELSEWHERE = ("plugins", "policies")
@@ -55,7 +55,8 @@ def judge(folder: str, other: str | None, source: Source, progress: Progress) ->
         if progress.cancelled():
             checks.append(_check(_RULES, "halfopen", "none", Status.SKIPPED, f"{package}: interrupted."))
             continue
-        found, told = _ruled(protos.package(package))
+        older = released.package(package) if released is not None and package in released.packages else None
+        found, told = _ruled(protos.package(package), older)
         checks.append(found)
         findings += told
     if released is not None:
@@ -84,8 +85,8 @@ def _gravest_first(found: Finding) -> tuple[int, str, str, int]:
     return -found.severity.rank, found.code, first.file or "", first.line or 0
 
 
-def _ruled(base: Previous) -> tuple[Check, list[Finding]]:
-    """What our own rules say of a package, each finding at the line of the file."""
+def _ruled(base: Previous, older: Previous | None) -> tuple[Check, list[Finding]]:
+    """What our own rules say of a package, each finding at the line of the file; `older` is the released version."""
     from halfopen import __version__  # noqa: PLC0415 - the package imports what registers this
 
     package = base.descriptors[0].package
@@ -97,7 +98,8 @@ def _ruled(base: Previous) -> tuple[Check, list[Finding]]:
     source = Source({"package": package, "services": {}, "from_proto": base.given})
     try:
         spec = said.under(GrpcSpec.model_validate(source.data), source)
-        api = designed(spec, said, None, source)
+        # Taken over as it is, it would count as released itself.
+        api = replace(designed(spec, said, None, source), previous=older)
     except BadInput as refused:
         return _check(name, "halfopen", __version__, Status.SKIPPED, f"it is beyond them: {refused}"[:500]), []
     found = [_in_words_of_protos(placed(each, said)) for each in static_findings(api)]
@@ -114,25 +116,14 @@ def _in_words_of_protos(found: Finding) -> Finding:
 
 def _linted(folder: str, protos: Protos, source: Source) -> Check:
     """What buf says of the files: by their own configuration, or by its standard where they have none."""
-    executable, known = programs.find(programs.BUF), programs.version_of(programs.BUF)
-    if executable is None:
-        why = f"buf is not installed: {programs.BUF.how_to_get}."
-        return _check(_LINT, "buf", "none", Status.SKIPPED, why)
     named, config = next(_configured(folder, source), ("", {"version": "v2", "lint": {"use": ["STANDARD"]}}))
     unused = [key for key in _FROM_ELSEWHERE if config.pop(key, None)]
-    arguments = ["lint", _IMAGE, *(f"--path={name}" for name in protos.own), "--config", json.dumps(config)]
-    with programs.written({_IMAGE: protos.image}) as place:
-        ran = programs.run(executable, [*arguments, "--error-format=json"], folder=place)
-    rows = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
     by = f"rules of {named}" if named else "rules STANDARD: no buf.yaml says otherwise"
     if unused:
         by += f"; its {' and '.join(unused)} are not run"
-    if ran.status == 0:
-        return _check(_LINT, "buf", known, Status.PASSED, by)
-    if not rows:
-        return _check(_LINT, "buf", known, Status.FAILED, f"{by}: {ran.stderr.strip()[:500]}")
-    lines = [f"{protos.start}{row['path']}:{row['start_line']}: {row['message']} ({row['type']})" for row in rows]
-    return programs.answer(_LINT, "buf", known, "\n".join([f"{count(len(lines), 'place')}; {by}", *lines]), by)
+    found = lint(protos.image, protos.own, config)
+    lines = [place.told(protos.start) for place in found.places]
+    return found.check(_LINT, [f"{count(len(lines), 'place')}; {by}", *lines] if lines else (), by)
 
 
 def _configured(folder: str, source: Source) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -63,6 +63,7 @@ def _known(package: str) -> Mapping[str, str]:
     for top in programs.known_protos():
         folder = Path(top, *package.split("."))
         for path in sorted(folder.glob("*.proto")):
-            name = path.relative_to(top).as_posix()
+            shipped = path.relative_to(top).as_posix()
+            name = next((name for name, other in programs.SHIPPED_AS.items() if other == shipped), shipped)
             found |= dict.fromkeys(_TOP_LEVEL.findall(path.read_text(encoding="utf-8")), name)
     return found

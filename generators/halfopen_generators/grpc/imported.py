@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,8 +97,7 @@ def _without(data: Mapping[str, Any], names: Iterable[str], source: Source) -> d
         holders += [(group, inner) for group in kept["messages"].get(outer, {}).get("oneof", {}).values()]
         found = [holder for holder, part in holders if part in holder]
         if not found:
-            legal = [*kept["services"], *kept["messages"], *kept["enums"], *kept["comments"]]
-            near = nearest(name, legal)
+            near = nearest(name, _elements(kept))
             hint = f" Did you mean {near}?" if near else ""
             raise BadInput([source.problem(("remove", index), f"{name!r} isn't in what is imported.{hint}")])
         for holder, part in holders:
@@ -110,6 +109,16 @@ def _without(data: Mapping[str, Any], names: Iterable[str], source: Source) -> d
         for group in [group for group, members in body.get("oneof", {}).items() if not members]:
             del body["oneof"][group]
     return kept
+
+
+def _elements(data: Mapping[str, Any]) -> Iterator[str]:
+    """What can be removed."""
+    for key in ("services", "messages", "enums"):
+        for name, parts in data[key].items():
+            yield name
+            yield from (f"{name}.{part}" for part in parts if part != "oneof")
+    for name, body in data["messages"].items():
+        yield from (f"{name}.{part}" for group in body.get("oneof", {}).values() for part in group)
 
 
 def _merged(imported: Any, own: Any, *, deep: bool) -> Any:

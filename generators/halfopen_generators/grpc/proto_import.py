@@ -173,6 +173,9 @@ class _Reader:
             match = next((match for note in notes if (match := pattern.fullmatch(note.strip()))), None)
             if match is not None:
                 found[key] = match[1] if key == "deadline" else match[1].split(", ")
+        if "deadline" in found:
+            # The notes are ours, and where none names an error there is none.
+            found.setdefault("errors", [])
         if not any(streams):
             # Said either way: pages would be a change, and nobody asked for one yet.
             own = all(isinstance(found[side], dict) for side in ("request", "response"))

@@ -13,7 +13,8 @@ from halfopen_generators.grpc.codes import finding
 from halfopen_generators.grpc.methods import REPEATABLE, no_retry
 from halfopen_generators.grpc.plan import VERSION, Api, FieldPlan, MessagePlan, MethodPlan
 from halfopen_generators.grpc.policy import policy
-from halfopen_generators.grpc.types import SCALARS
+from halfopen_generators.grpc.references import service_name
+from halfopen_generators.grpc.types import SCALARS, WELL_KNOWN
 
 _WHOLE_NUMBERS = frozenset(name for name in SCALARS if "int" in name or "fixed" in name)
 
@@ -72,6 +73,7 @@ def version_of_package(api: Api) -> Iterator[Finding]:
             "over them.",
             f"Call it {api.package}.v1. A later {api.package}.v2 can be served beside it.",
             at("package"),
+            severity=Severity.WARNING if api.previous else Severity.ERROR,
         )
 
 
@@ -97,6 +99,7 @@ def shared_types(api: Api) -> Iterator[Finding]:
                     f"Give {rpc.name} fields of its own under `{side}` ({{}} for none): they become "
                     f"{rpc.name}{side.capitalize()}.",
                     at(*rpc.location, side),
+                    severity=_unless_released(api, rpc),
                 )
 
 
@@ -119,7 +122,18 @@ def conflicts(api: Api) -> Iterator[Finding]:
                 f"{rpc.name}Response. One package follows one of them, and says which.",
                 f"Say `style: aip`, and buf.yaml leaves those rules out; or give {rpc.name} a response of its own.",
                 at(*rpc.location, "response"),
+                severity=_unless_released(api, rpc),
             )
+
+
+def _unless_released(api: Api, rpc: MethodPlan) -> Severity:
+    """An error; a warning for an rpc that is released with these types, where to mend it would break callers."""
+    known = api.previous.requests if api.previous else {}
+    old = known.get((rpc.service, rpc.name)) or known.get((service_name(rpc.service), rpc.name))
+    types = tuple(name if "." in name else f"{api.package}.{name}" for name in (rpc.request, rpc.response))
+    spelled = tuple(WELL_KNOWN[name][0] if name in WELL_KNOWN else full
+                    for name, full in zip((rpc.request, rpc.response), types, strict=True))  # fmt: skip
+    return Severity.WARNING if old == spelled else Severity.ERROR
 
 
 def streams(api: Api) -> Iterator[Finding]:
