@@ -87,6 +87,6 @@ async def test_the_tool_reads_what_is_released_inside_the_project_only(
     assert not inside.is_error
     # The file is released at the folder's top, where buf doesn't look for a package, and stays there.
     assert "findings" not in inside.structured_content
-    assert "  string id = 7;\n" in (project / "design/proto/acme/v1/things.proto").read_text()
+    assert "  string id = 7;\n" in (project / "design/proto/things.proto").read_text()
     assert outside.is_error
     assert "outside the allowed folders" in outside.content[0].text

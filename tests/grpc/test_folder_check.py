@@ -163,11 +163,10 @@ def test_what_is_released_with_a_fault_warns_and_what_is_new_with_it_fails(repos
 def test_the_lint_rules_are_those_of_the_project(tmp_path: Path) -> None:
     put(tmp_path, SOUND.replace("int32 size", "int32 theSize"))
     (failed,) = [check for check in checked(tmp_path).checks if check.status is Status.FAILED]
-    assert failed.detail.splitlines() == [
-        "1 place; rules STANDARD: no buf.yaml says otherwise",
-        'api/acme/things/v1/things.proto:24:9: Field name "theSize" should be lower_snake_case, such as "the_size". '
-        "(FIELD_LOWER_SNAKE_CASE)",
-    ]
+    first, second = failed.detail.splitlines()
+    assert first == "1 place; rules STANDARD: no buf.yaml says otherwise"
+    assert second.startswith('api/acme/things/v1/things.proto:24:9: Field name "theSize" should be lower_snake_case')
+    assert second.endswith(" (FIELD_LOWER_SNAKE_CASE)")
     put(
         tmp_path,
         "version: v2\nlint:\n  except: [FIELD_LOWER_SNAKE_CASE]\nplugins: [{plugin: ./evil}]\n",
