@@ -11,9 +11,6 @@ _NULL = {"type": "null"}
 # Keys whose value maps names to schemas: a name there is the user's word, not the schema's.
 _BY_NAME = {"properties", "patternProperties", "$defs"}
 
-# What matters to somebody who has to fill it in.
-_OF_INPUT = frozenset({"description", "additionalProperties", "pattern", "minimum", "maximum", "minItems", "default"})
-
 
 def brief(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema without what a reader can do without: titles, examples, and null as a way to leave a key out."""
@@ -29,19 +26,32 @@ def brief(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def outline(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of an answer, still briefer: what a part is called and made of, and not which values it may have.
+    """The schema of an answer, still briefer: of its parts what each has and must have, and not of which kind that is.
 
     Nobody fills in an answer, and every tool carries this.
     """
     short = brief(schema)
-    return {**short, "$defs": {name: _outlined(part) for name, part in short.get("$defs", {}).items()}}
+    parts = {name: _outlined(part) for name, part in short.get("$defs", {}).items()}
+    told = {name: _linked(part, parts) for name, part in short["properties"].items()}
+    named = {name: part for name, part in parts.items() if "properties" in part and f"/{name}'" in str(told)}
+    return {**short, "properties": told, "$defs": named}
 
 
 def _outlined(part: Mapping[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {key: value for key, value in part.items() if key not in _OF_INPUT}
-    if "properties" in told:
-        told["properties"] = {name: _outlined(each) for name, each in told["properties"].items()}
-    return told
+    if "properties" not in part:
+        return {key: value for key, value in part.items() if key != "description"}
+    required = {"required": part["required"]} if "required" in part else {}
+    return {"type": "object", "properties": {name: {} for name in part["properties"]}, **required}
+
+
+def _linked(part: Any, parts: Mapping[str, Any]) -> Any:
+    """The part, with what it refers to in its place where that has no parts of its own."""
+    if not isinstance(part, dict):
+        return part
+    known = parts.get(str(part.get("$ref", "")).rpartition("/")[2], {})
+    if "$ref" in part and "properties" not in known:
+        return {**known, **{key: value for key, value in part.items() if key != "$ref"}}
+    return {key: _linked(value, parts) for key, value in part.items()}
 
 
 def _part(key: str, value: Any) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from halfopen.vocabulary import Report
+from halfopen.vocabulary import Report, Status
 from halfopen_server.mcp_answers import Answer
 from halfopen_server.mcp_schema import brief, flat, outline
 
@@ -31,7 +31,7 @@ class Outer(BaseModel):
     either: int | str | None = None
 
 
-def test_an_answer_is_told_by_names_and_kinds_and_still_judged_by_them() -> None:
+def test_an_answer_is_told_by_names_and_still_judged_by_them() -> None:
     class Told(BaseModel):
         """Of many."""
 
@@ -42,17 +42,22 @@ def test_an_answer_is_told_by_names_and_kinds_and_still_judged_by_them() -> None
 
     class Whole(BaseModel):
         parts: tuple[Told, ...] = Field(description="All of them.")
+        status: Status
 
     schema = outline(Whole.model_json_schema())
     assert schema["properties"]["parts"]["description"] == "All of them."
     assert schema["$defs"]["Told"] == {
         "type": "object",
-        "properties": {"description": {"type": "string"}, "count": {"type": "integer"}},
+        "properties": {"description": {}, "count": {}},
         "required": ["description"],
     }
-    jsonschema.validate({"parts": [{"description": "A"}]}, schema)
+    assert schema["properties"]["status"] == {"enum": ["passed", "failed", "skipped"], "type": "string"}
+    assert set(schema["$defs"]) == {"Told"}
+    jsonschema.validate({"parts": [{"description": "A"}], "status": "passed"}, schema)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"parts": [{"count": 1}]}, schema)
+        jsonschema.validate({"parts": [{"count": 1}], "status": "passed"}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"parts": [], "status": "no"}, schema)
 
 
 def test_what_a_reader_can_do_without_goes_and_keys_that_look_like_it_stay() -> None:
