@@ -5,6 +5,7 @@ The methods and handlers are made here and not by protoc's plugin, whose code ha
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,8 +40,20 @@ def files(api: Api) -> Iterator[Artifact]:
     of_some = {"idempotency": values["remembered"], "streams": values["paged"] or values["resumed"]}
     for name in (*_MODULES, *(name for name, needed in of_some.items() if needed)):
         yield _artifact(f"package/{name}.py", f"{package}/{name}.py", _CODE, values)
-    config = service_config.spelled(api)
+    config = json.dumps(_channel_config(api), indent=2) + "\n"
     yield Artifact(path=f"{ROOT}/{package}/service_config.json", media_type="application/json", text=config)
+
+
+def _channel_config(api: Api) -> dict[str, Any]:
+    """The service config without its timeouts, which the client sets on each call.
+
+    In gRPC's C core a timeout of the config ends too early where the cycle counter and the clock disagree
+    (https://github.com/grpc/grpc/issues/40633), and no server hears of it.
+    """
+    found = service_config.service_config(api)
+    for method in found["methodConfig"]:
+        del method["timeout"]
+    return found
 
 
 def _artifact(template: str, path: str, media_type: str, values: dict[str, object]) -> Artifact:
@@ -151,6 +164,7 @@ def _rpc(api: Api, call: Call, method: str, pages: str) -> dict[str, Any]:
         "request": names.message(rpc.request),
         "response": names.message(rpc.response),
         "request_id": call.request_id.name if call.request_id else "",
+        "deadline": repr(rpc.deadline),
         "pages": pages,
         "resume": _resume(call.resume) if call.resume else None,
         "doc": lines,
