@@ -63,17 +63,67 @@ BARE = """
 package: acme.bare.v1
 services: {PingService: {Ping: {request: empty, response: empty, idempotency: no-side-effects}}}
 """
+# A package in two files that uses another one's, rules and HTTP paths.
+TAKEN_OVER = """
+package: acme.orders.v1
+from_proto: .
+services:
+  OrderService:
+    PutThing: {request: {name: {type: string, rules: {min_len: 1}}}, response: {}, http: {post: /v1/things, body: "*"}}
+"""
+RELEASED = {
+    "acme/common/v1/page-ing.proto": """
+        syntax = "proto3";
+        package acme.common.v1;
+        import "acme/common/v1/deep.proto";
+        message Page {
+          Deep deep = 1;
+          message Inner { string x = 1; }
+        }
+    """,
+    "acme/common/v1/deep.proto": 'syntax = "proto3"; package acme.common.v1; message Deep { int32 bool = 1; }',
+    "acme/orders/v1/orders.proto": """
+        syntax = "proto3";
+        package acme.orders.v1;
+        import "acme/common/v1/page-ing.proto";
+        import "acme/orders/v1/things.proto";
+        import "google/protobuf/empty.proto";
+        import "google/type/date.proto";
+        service OrderService {
+          rpc GetThing(Thing.Key) returns (Thing) { option idempotency_level = NO_SIDE_EFFECTS; }
+          rpc GetInner(google.type.Date) returns (acme.common.v1.Page.Inner);
+          rpc PutPage(acme.common.v1.Page) returns (google.protobuf.Empty);
+          rpc CreateThing(CreateThingRequest) returns (Thing) { option idempotency_level = IDEMPOTENT; }
+        }
+        message CreateThingRequest { string request_id = 1; acme.common.v1.Page page = 2; }
+    """,
+    "acme/orders/v1/things.proto": """
+        syntax = "proto3";
+        package acme.orders.v1;
+        message Thing { message Key { string id = 1; } Key key = 1; }
+        service OtherService { rpc Ping(Thing) returns (Thing); }
+    """,
+}
 SPECS = {"calls": SPEC, "strange": STRANGE, "bare": BARE}
-PACKAGES = {"calls": "calls", "strange": "api_types", "bare": "bare"}
+PACKAGES = {"calls": "calls", "strange": "api_types", "bare": "bare", "taken over": "orders"}
 _numbers = count()
 
 
 FILLED_IN = Path(__file__).with_name("stubs_python") / "services.py"
 
 
-def written(spec: str | dict[str, Any], folder: Path) -> Path:
+def taken_over(folder: Path) -> Path:
+    """The project of the stubs for a package that is released in another folder."""
+    for name, content in RELEASED.items():
+        target = folder / "released" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content, encoding="utf-8")
+    return written(TAKEN_OVER, folder / "design", folder / "released")
+
+
+def written(spec: str | dict[str, Any], folder: Path, released: Path | None = None) -> Path:
     """The project of the stubs, its messages made; the proto tree lies beside it."""
-    for artifact in answered(spec, stubs="python").artifacts:
+    for artifact in answered(spec, released, stubs="python").artifacts:
         target = folder / artifact.path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(artifact.text, encoding="utf-8")

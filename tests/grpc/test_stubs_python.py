@@ -22,8 +22,9 @@ from halfopen.vocabulary import Artifact, Check, Report, ReportOutcome, Status
 from halfopen_generators.grpc import stubs
 from halfopen_generators.grpc.options import GrpcOptions
 from halfopen_generators.grpc.stubs import compiled
+from halfopen_generators.grpc.stubs.python_messages import Messages
 from tests.grpc.designs import answered, designed, specs, text
-from tests.grpc.support_stubs_python import PACKAGES, SPECS, written
+from tests.grpc.support_stubs_python import PACKAGES, SPECS, Stubs, taken_over, written
 from tests.grpc.test_render import ROOT, source
 from tests.oracles import require
 
@@ -113,6 +114,19 @@ def test_what_is_not_kept_is_told() -> None:
     assert "Nothing of the design is left out." in code(orders())["stubs/python/README.md"]
 
 
+def test_messages_of_several_files_and_packages_are_imported_from_where_they_are(tmp_path: Path) -> None:
+    made = Stubs(taken_over(tmp_path), "orders")
+    client = made.client
+    assert sorted(made.contract.SERVICES) == ["acme.orders.v1.OrderService", "acme.orders.v1.OtherService"]
+    assert sorted(made.contract.REMEMBERED) == ["/acme.orders.v1.OrderService/CreateThing"]
+    things = client.pb_acme_orders_v1_things
+    assert things.Thing(key=things.Thing.Key(id="7")).key.id == "7"
+    assert client.pb_acme_common_v1_page_ing.Page.Inner(x="y").x == "y"
+    assert client.pb_google_type_date.Date(year=2026).year == 2026
+    # What protoc wrote finds the others in this package, and not at the top of the path.
+    assert client.pb_acme_common_v1_page_ing.__name__.startswith(made.name)
+
+
 # ---- the check -----------------------------------------------------------------------------------------------
 
 
@@ -153,7 +167,7 @@ def test_stubs_that_do_not_compile_are_seen(file: str, old: str, new: str, said:
 
     api = designed((ROOT / "examples/orders.grpc.yaml").read_text("utf-8"))
     files = [artifact for artifact in stubs.files(api, "python") if artifact.path.endswith(".py")]
-    messages = set(api.by_name)
+    messages = Messages(api).own()
     assert list(compiled.objections(files, messages)) == []
     told = "\n".join(compiled.objections([mutant(artifact) for artifact in files], messages))
     assert said in told
@@ -176,7 +190,8 @@ def test_whatever_a_spec_says_its_stubs_compile(spec: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("projects")
-    return {name: written(spec, root / name) for name, spec in SPECS.items()}
+    made = {name: written(spec, root / name) for name, spec in SPECS.items()}
+    return {**made, "taken over": taken_over(root / "taken over")}
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +218,7 @@ def objections(folder: Path, known: str) -> dict[str, str]:
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", PACKAGES)
 def test_linter_formatter_and_type_checker_have_nothing_to_say(
     projects: dict[str, Path], known: str, name: str
 ) -> None:

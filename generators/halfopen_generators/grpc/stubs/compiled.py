@@ -11,6 +11,7 @@ from halfopen.vocabulary import Artifact, Check, Status
 from halfopen_generators.grpc import stubs
 from halfopen_generators.grpc.options import Stubs
 from halfopen_generators.grpc.plan import Api
+from halfopen_generators.grpc.stubs.python_messages import Messages
 
 NAME = "the stubs compile"
 # What compiles a language that isn't compiled here, and how it is called in the folder of its stubs.
@@ -33,12 +34,12 @@ def check(api: Api, language: Stubs) -> Check:
         why = f"not compiled here. In {stubs.FOLDER}/{language}: {command}"
         return Check(name=NAME, tool=name, version="none", status=Status.SKIPPED, detail=why)
     found = [file for file in stubs.files(api, language) if file.path.endswith(".py")]
-    objection = "\n".join(objections(found, {message.name for message in api.messages})) or None
+    objection = "\n".join(objections(found, Messages(api).own())) or None
     looked_at = f"{len(found)} files: each compiles, and names only modules, names and messages that are there"
     return programs.answer(NAME, tool(language), platform.python_version(), objection, looked_at)
 
 
-def objections(files: list[Artifact], messages: set[str]) -> Iterator[str]:
+def objections(files: list[Artifact], messages: Mapping[str, set[str]]) -> Iterator[str]:
     """What is wrong with files of Python, each at its place; nothing of them is run."""
     trees: dict[str, ast.Module] = {}
     for file in files:
@@ -52,27 +53,46 @@ def objections(files: list[Artifact], messages: set[str]) -> Iterator[str]:
         yield from _unknown(path, tree, trees, messages)
 
 
-def _unknown(path: str, tree: ast.Module, trees: Mapping[str, ast.Module], messages: set[str]) -> Iterator[str]:
+def _unknown(
+    path: str, tree: ast.Module, trees: Mapping[str, ast.Module], messages: Mapping[str, set[str]]
+) -> Iterator[str]:
     """Imports from beside the module, and messages, that are not there."""
-    folder = path.rpartition("/")[0]
-    # What `from . import deadlines` names, by the names that hold it here.
-    beside: dict[str, set[str]] = {"pb": messages | {"DESCRIPTOR"}}
+    # What the modules hold that are imported by their names, such as `deadlines` or `pb`.
+    held: dict[str, set[str]] = {}
     for node in ast.walk(tree):
-        if not isinstance(node, ast.ImportFrom) or not node.level or (node.module or "").partition(".")[0] == "pb":
-            continue
-        for name in node.names:
-            module = f"{folder}/{node.module or name.name}.py"
-            if module not in trees:
-                yield f"{path}:{node.lineno}: there is no module {node.module or name.name}"
-            elif node.module is None:
-                beside[name.asname or name.name] = _defined(trees[module])
-            elif name.name not in _defined(trees[module]):
-                yield f"{path}:{node.lineno}: {node.module} has no {name.name}"
+        if isinstance(node, ast.ImportFrom) and node.level:
+            for name in node.names:
+                if (objection := _imported(path, node, name, trees, messages, held)) is not None:
+                    yield f"{path}:{node.lineno}: {objection}"
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            known = beside.get(node.value.id)
+            known = held.get(node.value.id)
             if known is not None and node.attr not in known:
                 yield f"{path}:{node.lineno}: {node.value.id} has no {node.attr}"
+
+
+def _imported(
+    path: str,
+    node: ast.ImportFrom,
+    name: ast.alias,
+    trees: Mapping[str, ast.Module],
+    messages: Mapping[str, set[str]],
+    held: dict[str, set[str]],
+) -> str | None:
+    """What is wrong with an import from beside the module; where it is of a module, that one's names are put down."""
+    if node.module is not None and node.module.partition(".")[0] == "pb":
+        # Of what other packages bring nothing is known here.
+        if (own := messages.get(f".{node.module}.{name.name}")) is not None:
+            held[name.asname or name.name] = own
+        return None
+    module = trees.get(f"{path.rpartition('/')[0]}/{node.module or name.name}.py")
+    if module is None:
+        return f"there is no module {node.module or name.name}"
+    if node.module is None:
+        held[name.asname or name.name] = _defined(module)
+    elif name.name not in _defined(module):
+        return f"{node.module} has no {name.name}"
+    return None
 
 
 def _defined(tree: ast.Module) -> set[str]:

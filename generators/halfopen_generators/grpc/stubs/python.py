@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from halfopen.checkers import programs
 from halfopen.durations import spell_duration
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact
@@ -18,6 +19,7 @@ from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.stubs import python_names as names
 from halfopen_generators.grpc.stubs.calls import Call, Resume, calls, gaps, grace
 from halfopen_generators.grpc.stubs.naming import about, apart, plain_name
+from halfopen_generators.grpc.stubs.python_messages import Messages, brought_along, lines
 
 ROOT = "stubs/python"
 _CODE = "text/x-python"
@@ -40,6 +42,9 @@ def files(api: Api) -> Iterator[Artifact]:
     of_some = {"idempotency": values["remembered"], "streams": values["paged"] or values["resumed"]}
     for name in (*_MODULES, *(name for name, needed in of_some.items() if needed)):
         yield _artifact(f"package/{name}.py", f"{package}/{name}.py", _CODE, values)
+    for name in brought_along(api):
+        text = programs.known_proto(name)
+        yield Artifact(path=f"{ROOT}/protos/{name}", media_type="text/x-protobuf", text=text)
     config = json.dumps(_channel_config(api), indent=2) + "\n"
     yield Artifact(path=f"{ROOT}/{package}/service_config.json", media_type="application/json", text=config)
 
@@ -69,9 +74,8 @@ def _values(api: Api) -> dict[str, object]:
         "package": names.package(api),
         "distribution": f"{plain_name(api).replace('_', '-')}-api",
         "proto_root": PROTO_ROOT,
-        "proto_path": api.path,
-        "proto_file": f"{PROTO_ROOT}/{api.path}",
-        **_imports(api, rpcs),
+        **_imports(Messages(api), known),
+        **_collections(rpcs),
         "services": services,
         "rows": [_row(call, rpc) for call, rpc in zip(known, rpcs, strict=True)],
         "example": services[0],
@@ -97,10 +101,22 @@ def _figures(api: Api) -> dict[str, str]:
     }
 
 
-def _imports(api: Api, rpcs: list[dict[str, Any]]) -> dict[str, object]:
-    """Which modules and which names of the collections the code of these rpcs needs."""
-    sides = {rpc[side] for rpc in rpcs for side in ("request", "response")}
-    pb_from, pb_module = names.messages_module(api)
+def _imports(messages: Messages, known: tuple[Call, ...]) -> dict[str, object]:
+    """The modules of messages that the rpcs need, and those that the contract does."""
+    used = [messages.of(side)[0] for call in known for side in (call.rpc.request, call.rpc.response)]
+    offered = [messages.module(path) for path in messages.with_services]
+    kept = [messages.of(call.rpc.response)[0] for call in known if call.request_id]
+    return {
+        "theirs": lines(used, ours=False),
+        "ours": lines(used, ours=True),
+        "contract_theirs": lines(kept, ours=False),
+        "contract_ours": lines([*offered, *kept], ours=True),
+        "offered": [module.alias for module in offered],
+    }
+
+
+def _collections(rpcs: list[dict[str, Any]]) -> dict[str, object]:
+    """Which names of the collections, and which modules, the code of these rpcs needs."""
     paged, resumed = any(rpc["pages"] for rpc in rpcs), any(rpc["resume"] for rpc in rpcs)
     takes = any(rpc["takes_stream"] for rpc in rpcs)
     needed = {
@@ -109,11 +125,6 @@ def _imports(api: Api, rpcs: list[dict[str, Any]]) -> dict[str, object]:
         "AsyncIterator": takes,
     }
     return {
-        "pb_from": pb_from,
-        "pb_module": pb_module,
-        "uses_pb": any(side.startswith("pb.") for side in sides),
-        "uses_empty": not all(side.startswith("pb.") for side in sides),
-        "remembered_empty": any(rpc["request_id"] and not rpc["response"].startswith("pb.") for rpc in rpcs),
         "takes_stream": takes,
         "gives_stream": any(rpc["gives_stream"] for rpc in rpcs),
         "client_abc": [name for name, need in needed.items() if need],
@@ -152,8 +163,8 @@ def _rpcs(api: Api, service: ServicePlan) -> list[dict[str, Any]]:
 
 
 def _rpc(api: Api, call: Call, method: str, pages: str) -> dict[str, Any]:
-    rpc = call.rpc
-    lines = names.doc(about(call), rpc.name)
+    rpc, messages = call.rpc, Messages(api)
+    told = names.doc(about(call), rpc.name)
     return {
         "name": rpc.name,
         "method": method,
@@ -161,14 +172,14 @@ def _rpc(api: Api, call: Call, method: str, pages: str) -> dict[str, Any]:
         "arity": _KINDS[rpc.kind],
         "takes_stream": rpc.kind in {"client-stream", "bidi"},
         "gives_stream": rpc.kind in {"server-stream", "bidi"},
-        "request": names.message(rpc.request),
-        "response": names.message(rpc.response),
+        "request": messages.of(rpc.request)[1],
+        "response": messages.of(rpc.response)[1],
         "request_id": call.request_id.name if call.request_id else "",
         "deadline": repr(rpc.deadline),
         "pages": pages,
         "resume": _resume(call.resume) if call.resume else None,
-        "doc": lines,
-        "client_doc": (*lines[1:], *_client_notes(call)),
+        "doc": told,
+        "client_doc": (*told[1:], *_client_notes(call)),
     }
 
 

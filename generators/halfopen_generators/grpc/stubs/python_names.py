@@ -6,14 +6,13 @@ import keyword
 import sys
 
 from halfopen.templates import snake
-from halfopen_generators.grpc.elements import spelled
 from halfopen_generators.grpc.plan import Api
 from halfopen_generators.grpc.stubs.naming import apart, plain_name
 
 # What the stubs import by name; a package of that name would hide it.
 _IMPORTED = frozenset({"google", "grpc", "grpc_health", "grpc_reflection", "grpc_status", "grpc_tools"})
 # What annotations of a class's methods name: a method called so would be taken for it.
-_ANNOTATED = frozenset({"empty_pb2", "float", "grpc", "pb", "tuple"})
+_ANNOTATED = frozenset({"float", "grpc", "pb", "tuple"})
 # What the modules themselves call things beside the services.
 CLASSES = frozenset(
     {"Any", "AsyncGenerator", "AsyncIterable", "AsyncIterator", "Context", "Path", "Protocol", "Servable"}
@@ -27,24 +26,11 @@ def package(api: Api) -> str:
     return f"api_{name}" if hidden else name
 
 
-def messages_module(api: Api) -> tuple[str, str]:
-    """Where protoc puts the messages: the package below `pb`, from a module beside it, and the module's name."""
-    path = f"{api.path.removesuffix('.proto').replace('-', '_').replace('/', '.')}_pb2"
-    folders, _, module = path.rpartition(".")
-    return f".pb.{folders}" if folders else ".pb", module
-
-
 def method(name: str, taken: set[str]) -> str:
     """The rpc's name as a method, apart from those that are taken; it is taken from now on."""
     found = apart(snake(name), {*taken, *keyword.kwlist, *_ANNOTATED})
     taken.add(found)
     return found
-
-
-def message(name: str) -> str:
-    """A request or response as the modules name it."""
-    full = spelled(name)
-    return "empty_pb2.Empty" if full == "google.protobuf.Empty" else f"pb.{full}"
 
 
 def doc(lines: tuple[str, ...], otherwise: str) -> tuple[str, ...]:

@@ -9,7 +9,12 @@ from google.protobuf.message import Message
 
 from .pb.acme.orders.v1 import orders_pb2 as pb
 
-SERVICES = tuple(each.full_name for each in pb.DESCRIPTOR.services_by_name.values())
+_FILES = [
+    pb.DESCRIPTOR,
+]
+SERVICES = [
+    service.full_name for file in _FILES for service in file.services_by_name.values()
+]
 # Seconds that a call may take, all its tries together.
 DEADLINES: Mapping[str, float] = {
     "/acme.orders.v1.OrderService/GetOrder": 0.3,
