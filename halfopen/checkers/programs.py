@@ -246,6 +246,18 @@ def is_known_proto(name: str) -> bool:
     return name in SHIPPED_AS or any((folder / name).is_file() for folder in known_protos())
 
 
+def known_proto(name: str) -> str:
+    """The text of a file that needs no copy to be imported.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    for folder in known_protos():
+        if (folder / name).is_file():
+            return (folder / name).read_text(encoding="utf-8")
+    raise KeyError(name)
+
+
 def _renamed(root: str) -> dict[str, str]:
     """What is shipped under another name than it is imported by, by the path that makes it found."""
     found: dict[str, str] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from halfopen.checkers import programs
 from halfopen.progress import Progress
-from halfopen.registry import Judged, Options
+from halfopen.registry import Judged
 from halfopen.vocabulary import Check, Finding, Severity, Status
 from halfopen.wording import count
 from halfopen_generators.grpc import proto_file, service_config
@@ -15,20 +15,21 @@ from halfopen_generators.grpc.breaking import NAME as RELEASED
 from halfopen_generators.grpc.breaking import compare
 from halfopen_generators.grpc.imported import placed
 from halfopen_generators.grpc.lint import lint
+from halfopen_generators.grpc.options import GrpcOptions
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api
 from halfopen_generators.grpc.rules import static_findings
+from halfopen_generators.grpc.stubs import compiled
 
 _COMPILES = "the package compiles"
 _LINT = "the package is well formed"
 _FORMAT = "the package is formatted"
 
 
-def check(api: Api, options: Options, progress: Progress) -> Judged:
+def check(api: Api, options: GrpcOptions, progress: Progress) -> Judged:
     """Everything that can say no to the design, asked."""
-    del options  # there are none
     broken: list[Finding] = []
     checks: list[Check] = []
-    for name, tool, ask in _questions(api, broken):
+    for name, tool, ask in _questions(api, broken, options):
         progress.report(len(checks), "checks done")
         if progress.cancelled():
             checks.append(Check(name=name, tool=tool, version="none", status=Status.SKIPPED, detail="interrupted."))
@@ -45,7 +46,7 @@ def check(api: Api, options: Options, progress: Progress) -> Judged:
     return Judged(summary=summary, findings=findings, checks=tuple(checks))
 
 
-def _questions(api: Api, broken: list[Finding]) -> Iterator[tuple[str, str, Callable[[], Check]]]:
+def _questions(api: Api, broken: list[Finding], options: GrpcOptions) -> Iterator[tuple[str, str, Callable[[], Check]]]:
     """What is asked, of which tool, and how; breaks of what is released are put into `broken`."""
     texts = {artifact.path: artifact.text for artifact in proto_file.artifacts(api)}
     own = [f"{PROTO_ROOT}/{file.path}" for file in api.files]
@@ -72,6 +73,8 @@ def _questions(api: Api, broken: list[Finding]) -> Iterator[tuple[str, str, Call
     timed = f"{count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
     config = service_config.spelled(api)
     yield service_config.NAME, service_config.TOOL, lambda: service_config.accepted(config, looked_at=timed)
+    if options.stubs != "none":
+        yield compiled.NAME, compiled.tool(options.stubs), lambda: compiled.check(api, options.stubs)
 
 
 def _lint(api: Api, image: bytes, looked_at: str) -> Check:

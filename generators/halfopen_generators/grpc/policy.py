@@ -43,6 +43,16 @@ class Retries(_Policy):
     allowed: tuple[Status, ...]
 
 
+class Server(_Policy):
+    """What a server and a channel do that no rpc has for itself."""
+
+    notice: Figure[Duration]
+    kept_for: Figure[Duration]
+    most_kept: Figure[int]
+    ping_every: Figure[Duration]
+    ping_answer: Figure[Duration]
+
+
 class Numbers(_Policy):
     """What a field's number costs."""
 
@@ -89,6 +99,7 @@ class GrpcPolicy(_Policy):
 
     deadlines: Deadlines
     retry: Retries
+    server: Server
     numbers: Numbers
     statuses: dict[Status, StatusPolicy]
     errors: Errors
