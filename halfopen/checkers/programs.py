@@ -186,17 +186,18 @@ def compiled(
     if known is None:
         return Check(name=name, tool=PROTOC, version="none", status=Status.SKIPPED, detail=NO_PROTOC), b""
     large = only is None and sum(map(len, texts.values())) > _LARGE
-    if large and (image := _compiled_apart(root, texts)):
+    if large and (image := compiled_apart(root, texts)):
         return answer(name, PROTOC, known, None, looked_at), image
     found = dict.fromkeys(map(str, objections(root, texts, only)))
     image = b"" if found or only is not None else descriptor_set(root, texts)
     return answer(name, PROTOC, known, "\n".join(found) or None, looked_at), image
 
 
-def _compiled_apart(root: str, texts: Mapping[str, str]) -> bytes:
+def compiled_apart(root: str, texts: Mapping[str, str]) -> bytes:
     """The descriptor set, made in a process of its own; empty if the compiler objects to anything.
 
-    In this process the compiler tells its objections apart, and pays for that by generating code each time.
+    In this process the compiler tells its objections apart, and pays for that by generating code each time; and what
+    it warns of, such as an import that isn't used, would be printed.
     """
     with written({**_renamed(root), **texts}) as folder:
         arguments = ("-I", "-m", "grpc_tools.protoc", *_protoc_arguments(folder / root, folder / _IMAGE, root, texts))

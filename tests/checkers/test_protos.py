@@ -80,8 +80,7 @@ def test_what_is_imported_from_elsewhere_is_no_fault_but_a_wrong_syntax_is(tmp_p
     report = look(tmp_path, "a.proto", {"a.proto": text})
     assert report.outcome == "warn"
     assert report.summary == (
-        "syntax only: it imports gogoproto/gogo.proto from outside this project, so names and types were not "
-        "looked at."
+        "syntax only: it imports gogoproto/gogo.proto from outside this project, so names and types were not looked at."
     )
     report = look(tmp_path, "a.proto", {"a.proto": text.replace("= 1", "1")})
     assert report.checks[0].detail == "a.proto:4:36: Missing field number."

@@ -55,6 +55,7 @@ def _method(api: Api, rpc: MethodPlan) -> dict[str, Any]:
             "errors": flow_list(rpc.errors),
             "paginated": rpc.paginated if rpc.paginated or policy().is_("list", rpc.name) else None,
             "retry": _retry(rpc),
+            "hedging": _hedging(rpc),
             "http": flow(rpc.http.model_dump(exclude_none=True)) if rpc.http else None,
         }
     )
@@ -70,6 +71,13 @@ def _retry(rpc: MethodPlan) -> dict[str, Any] | None:
         return None
     attempts = rpc.retry.attempts if rpc.retry else None
     return flow({"attempts": attempts, "codes": flow_list(rpc.codes_asked) if rpc.codes_asked else None})
+
+
+def _hedging(rpc: MethodPlan) -> dict[str, Any] | None:
+    if not rpc.hedging_asked:
+        return None
+    plan = rpc.hedging
+    return flow({"attempts": plan.attempts, "delay": spell_duration(plan.delay)} if plan else {})
 
 
 def _message(message: MessagePlan) -> dict[str, Any]:

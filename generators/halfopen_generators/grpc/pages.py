@@ -10,13 +10,13 @@ from halfopen.registry import Judged
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact, Check, Finding
 from halfopen_generators.grpc import stubs
-from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MethodPlan, RetryPlan, ServicePlan, Span
+from halfopen_generators.grpc.plan import PROTO_ROOT, Api, HedgingPlan, MethodPlan, RetryPlan, ServicePlan, Span
 from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.proto_file import PROMISES
 
 _MARKDOWN = "text/markdown"
 _MOST_DRAWN = 40
-_BREAKS = frozenset({"PRT01", "PRT02"})
+_BREAKS = frozenset({"PRT01", "PRT02", "PRT10"})
 # What every call may fail with, whatever the rpc.
 _OF_EVERY_CALL = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
@@ -150,9 +150,13 @@ def _rpc(rpc: MethodPlan) -> tuple[str, ...]:
         f"{gives}{rpc.gives}",
         spell_duration(rpc.deadline),
         PROMISES[rpc.idempotency],
-        _tries(rpc.retry),
+        _hedged(rpc.hedging) if rpc.hedging else _tries(rpc.retry),
         ", ".join(rpc.errors) or "-",
     )
+
+
+def _hedged(hedging: HedgingPlan) -> str:
+    return f"{hedging.attempts} tries at once, the next each {spell_duration(round(hedging.delay, 3))}"
 
 
 def _tries(retry: RetryPlan | None) -> str:

@@ -53,6 +53,14 @@ class Server(_Policy):
     ping_answer: Figure[Duration]
 
 
+class Hedging(_Policy):
+    """What clients send again before there is an answer."""
+
+    attempts: Figure[int]
+    share: Figure[float]
+    codes: tuple[Status, ...]
+
+
 class Numbers(_Policy):
     """What a field's number costs."""
 
@@ -81,6 +89,7 @@ class FieldWords(_Policy):
 
     request_id: tuple[str, ...]
     resume: tuple[str, ...]
+    mask: str
     money: tuple[str, ...]
     time: tuple[str, ...]
 
@@ -100,12 +109,14 @@ class GrpcPolicy(_Policy):
     deadlines: Deadlines
     retry: Retries
     server: Server
+    hedging: Hedging
     numbers: Numbers
     statuses: dict[Status, StatusPolicy]
     errors: Errors
     verbs: dict[Verb, tuple[str, ...]]
     fields: FieldWords
     breaks: dict[str, Break]
+    in_json: tuple[str, ...]
     in_protos: dict[str, str]
 
     def is_(self, verb: Verb, method: str) -> bool:
