@@ -84,6 +84,33 @@ async def test_who_sets_no_deadline_has_the_designed_one_and_the_method_is_cance
     assert [0 < left <= 0.2 for left in service.left] == [True]
 
 
+async def test_the_server_hears_of_a_deadline_that_is_sooner_than_designed(stubs: Stubs) -> None:
+    service, pb = stubs.services.CallService(), stubs.skeleton.pb
+    async with calling(stubs, service) as client:
+        for timeout in (None, 3.0, 300.0):
+            await client.get(pb.GetRequest(), timeout=timeout)
+    designed, sooner, later = service.left
+    assert 3 < designed <= 6
+    assert 0 < sooner <= 3
+    assert 3 < later <= 6
+
+
+async def test_a_call_within_a_call_has_no_more_time_than_is_left(stubs: Stubs) -> None:
+    inner, pb = stubs.services.CallService(), stubs.skeleton.pb
+    async with calling(stubs, inner) as behind:
+
+        class Between(stubs.skeleton.CallService):  # type: ignore[name-defined,misc]
+            async def charge(self, request: Any, context: Any) -> Any:
+                del request, context
+                await behind.get(pb.GetRequest())
+                return pb.ChargeResponse()
+
+        async with calling(stubs, Between()) as client:
+            await client.charge(pb.ChargeRequest(), timeout=2.0)
+    # By itself it would have six seconds.
+    assert [0 < left <= 2 for left in inner.left] == [True]
+
+
 async def test_a_caller_can_not_stay_longer_than_designed(stubs: Stubs) -> None:
     service, pb = stubs.services.CallService(), stubs.skeleton.pb
     # A channel that knows nothing of the design.
@@ -260,6 +287,31 @@ async def test_streams_of_the_caller_are_read_to_the_end(stubs: Stubs) -> None:
     async with calling(stubs, stubs.services.CallService()) as client:
         assert (await client.add(numbers(pb.AddRequest))).number == 6
         assert [each.number async for each in client.double(numbers(pb.DoubleRequest))] == [0, 2, 4, 6]
+
+
+async def test_a_slow_reader_holds_the_sender_back(stubs: Stubs) -> None:
+    pb, made = stubs.skeleton.pb, []
+    # Far more than the windows of a connection and the buffers beside it hold.
+    size, most = 64 * 1024, 1_000
+
+    class Endless(stubs.skeleton.CallService):  # type: ignore[name-defined,misc]
+        async def watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
+            del request, context
+            while len(made) < most:
+                made.append(None)
+                yield pb.WatchResponse(event=pb.Event(resume_token="x" * size))
+
+    async with calling(stubs, Endless()) as client:
+        messages = client.watch(pb.WatchRequest())
+        await anext(messages)
+        before = -1
+        # Until the sender stands still.
+        while len(made) != before:
+            before = len(made)
+            await asyncio.sleep(0.2)
+        held = len(made)
+        await messages.aclose()
+    assert 1 <= held < most / 2
 
 
 # ---- idempotency ---------------------------------------------------------------------------------------------
