@@ -66,6 +66,13 @@ async def failed(call: Any) -> grpc.aio.AioRpcError:
     return caught.value
 
 
+async def connected(address: str) -> None:
+    _, writer = await asyncio.open_connection(*address.split(":"))
+    writer.close()
+    await writer.wait_closed()
+    await asyncio.sleep(0.05)
+
+
 async def until_refused(call: Callable[[], Any]) -> None:
     while True:
         await call()
@@ -493,7 +500,7 @@ async def process(project: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proce
     """The server as a program of its own, and its address."""
     server = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "calls.server", "--address", "127.0.0.1:0", "--notice", "0.2"),
+        *("-m", "calls.server", "--address", "127.0.0.1:0", "--notice", "2"),
         cwd=project,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stderr=asyncio.subprocess.PIPE,
@@ -525,13 +532,14 @@ async def test_sigterm_ends_it_in_order(project: Path, stubs: Stubs) -> None:
             health = health_pb2_grpc.HealthStub(other).Watch(health_pb2.HealthCheckRequest(service=SERVICE))
             assert (await health.read()).status == health_pb2.HealthCheckResponse.SERVING
             server.send_signal(signal.SIGTERM)
-            # First those who watch hear of it.
+            # First those who watch hear of it, and the client goes elsewhere, of its own accord.
             assert (await health.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
             health.cancel()
-        # Then new calls are refused, and the one under way goes on to its end.
-        async with grpc.aio.insecure_channel(address) as other:
-            get = other.unary_unary(f"/{SERVICE}/Get", pb.GetRequest.SerializeToString, pb.GetResponse.FromString)
-            refused = await failed(until_refused(lambda: get(pb.GetRequest())))
+        client = stubs.client.CallServiceClient(channel)
+        refused = await failed(until_refused(lambda: client.charge(pb.ChargeRequest())))
+        # Then nobody is let in any more, and the call that is under way goes on to its end.
+        with pytest.raises(ConnectionRefusedError):
+            await until_refused(lambda: connected(address))
         more.put_nowait(21)
         assert (await anext(answers)).number == 42
         more.put_nowait(None)
