@@ -66,6 +66,13 @@ async def failed(call: Any) -> grpc.aio.AioRpcError:
     return caught.value
 
 
+async def connected(address: str) -> None:
+    _, writer = await asyncio.open_connection(*address.split(":"))
+    writer.close()
+    await writer.wait_closed()
+    await asyncio.sleep(0.05)
+
+
 async def until_refused(call: Callable[[], Any]) -> None:
     while True:
         await call()
@@ -82,6 +89,33 @@ async def test_who_sets_no_deadline_has_the_designed_one_and_the_method_is_cance
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     # What the method itself calls has no more time than is left of the designed 200 ms.
     assert [0 < left <= 0.2 for left in service.left] == [True]
+
+
+async def test_the_server_hears_of_a_deadline_that_is_sooner_than_designed(stubs: Stubs) -> None:
+    service, pb = stubs.services.CallService(), stubs.skeleton.pb
+    async with calling(stubs, service) as client:
+        for timeout in (None, 3.0, 300.0):
+            await client.get(pb.GetRequest(), timeout=timeout)
+    designed, sooner, later = service.left
+    # On the wire a timeout is rounded up by a percent or less.
+    assert 0 < sooner < 4 < min(designed, later)
+    assert max(designed, later) <= 6
+
+
+async def test_a_call_within_a_call_has_no_more_time_than_is_left(stubs: Stubs) -> None:
+    inner, pb = stubs.services.CallService(), stubs.skeleton.pb
+    async with calling(stubs, inner) as behind:
+
+        class Between(stubs.skeleton.CallService):  # type: ignore[name-defined,misc]
+            async def charge(self, request: Any, context: Any) -> Any:
+                del request, context
+                await behind.get(pb.GetRequest())
+                return pb.ChargeResponse()
+
+        async with calling(stubs, Between()) as client:
+            await client.charge(pb.ChargeRequest(), timeout=2.0)
+    # By itself it would have six seconds.
+    assert [0 < left < 3 for left in inner.left] == [True]
 
 
 async def test_a_caller_can_not_stay_longer_than_designed(stubs: Stubs) -> None:
@@ -260,6 +294,31 @@ async def test_streams_of_the_caller_are_read_to_the_end(stubs: Stubs) -> None:
     async with calling(stubs, stubs.services.CallService()) as client:
         assert (await client.add(numbers(pb.AddRequest))).number == 6
         assert [each.number async for each in client.double(numbers(pb.DoubleRequest))] == [0, 2, 4, 6]
+
+
+async def test_a_slow_reader_holds_the_sender_back(stubs: Stubs) -> None:
+    pb, made = stubs.skeleton.pb, []
+    # Far more than the windows of a connection and the buffers beside it hold.
+    size, most = 64 * 1024, 1_000
+
+    class Endless(stubs.skeleton.CallService):  # type: ignore[name-defined,misc]
+        async def watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
+            del request, context
+            while len(made) < most:
+                made.append(None)
+                yield pb.WatchResponse(event=pb.Event(resume_token="x" * size))
+
+    async with calling(stubs, Endless()) as client:
+        messages = client.watch(pb.WatchRequest())
+        await anext(messages)
+        before = -1
+        # Until the sender stands still.
+        while len(made) != before:
+            before = len(made)
+            await asyncio.sleep(0.2)
+        held = len(made)
+        await messages.aclose()
+    assert 1 <= held < most / 2
 
 
 # ---- idempotency ---------------------------------------------------------------------------------------------
@@ -441,7 +500,7 @@ async def process(project: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proce
     """The server as a program of its own, and its address."""
     server = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "calls.server", "--address", "127.0.0.1:0", "--notice", "0.2"),
+        *("-m", "calls.server", "--address", "127.0.0.1:0", "--notice", "2"),
         cwd=project,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stderr=asyncio.subprocess.PIPE,
@@ -473,13 +532,14 @@ async def test_sigterm_ends_it_in_order(project: Path, stubs: Stubs) -> None:
             health = health_pb2_grpc.HealthStub(other).Watch(health_pb2.HealthCheckRequest(service=SERVICE))
             assert (await health.read()).status == health_pb2.HealthCheckResponse.SERVING
             server.send_signal(signal.SIGTERM)
-            # First those who watch hear of it.
+            # First those who watch hear of it, and the client goes elsewhere, of its own accord.
             assert (await health.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
             health.cancel()
-        # Then new calls are refused, and the one under way goes on to its end.
-        async with grpc.aio.insecure_channel(address) as other:
-            get = other.unary_unary(f"/{SERVICE}/Get", pb.GetRequest.SerializeToString, pb.GetResponse.FromString)
-            refused = await failed(until_refused(lambda: get(pb.GetRequest())))
+        client = stubs.client.CallServiceClient(channel)
+        refused = await failed(until_refused(lambda: client.charge(pb.ChargeRequest())))
+        # Then nobody is let in any more, and the call that is under way goes on to its end.
+        with pytest.raises(ConnectionRefusedError):
+            await until_refused(lambda: connected(address))
         more.put_nowait(21)
         assert (await anext(answers)).number == 42
         more.put_nowait(None)

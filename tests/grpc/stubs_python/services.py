@@ -39,6 +39,7 @@ class CallService(skeleton.CallService):
     async def get(self, request: pb.GetRequest, context: Context) -> pb.GetResponse:
         self.asked.append(request)
         self.traces.append(tracing.current())
+        self.left.append(deadlines.left())
         await self._refuse_while_unavailable(context)
         return pb.GetResponse(text=f"hello {request.name}")
 
