@@ -256,3 +256,40 @@ enum Mood {
 )
 def test_a_rule_that_does_not_hold_for_the_type_is_told(part: dict[str, Any], message: str) -> None:
     assert message in refused(api({"request": {"part": part}}, **THING))
+
+
+LONG = {"request": {"thing": "Thing", "request_id": "string"}, "response": {"thing": "Thing"},
+        "idempotency": "idempotent", "long_running": "Progress"}  # fmt: skip
+MORE = {"messages": {"Thing": {"id": "string"}, "Progress": {"percent": "int32"}}}
+
+
+def test_what_takes_long_answers_with_an_operation() -> None:
+    report = answered(api(LONG, "BuildThing", **MORE))
+    assert [each.detail for each in report.checks if each.status is not Status.PASSED] == []
+    assert report.findings == ()
+    proto = text(report, ".proto")
+    assert 'import "google/longrunning/operations.proto";' in proto
+    assert "  rpc BuildThing(BuildThingRequest) returns (google.longrunning.Operation) {" in proto
+    assert (
+        '    option (google.longrunning.operation_info) = {\n      response_type: "BuildThingResponse"\n'
+        '      metadata_type: "Progress"\n    };\n'
+    ) in proto
+    assert "message BuildThingResponse {" in proto
+    assert "google.longrunning.Operation, in the end BuildThingResponse; meanwhile Progress" in text(report, "API.md")
+    again = answered(text(report, ".grpc.yaml"))
+    assert text(again, ".proto") == proto
+    assert text(again, ".grpc.yaml") == text(report, ".grpc.yaml")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            {"long_running": "Progres"},
+            "no message and no enum is called 'Progres'. Did you mean Progress?",
+        ),
+        ({"kind": "bidi"}, "long_running: an operation is started by one request and answered once"),
+    ],
+)
+def test_what_is_no_operation_is_told(more: dict[str, Any], message: str) -> None:
+    assert message in refused(api({**LONG, **more}, "BuildThing", **MORE))

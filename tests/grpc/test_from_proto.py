@@ -179,7 +179,21 @@ def test_options_are_spelled_as_they_were(tmp_path: Path) -> None:
 
 def test_findings_lead_to_the_line_of_the_file(tmp_path: Path) -> None:
     assert [f"{each.code} {each.severity} {each.evidence[0]}" for each in taken(laid(tmp_path)).findings] == snapshot(
-        ['PRT07 error protos/acme/things/v1/service.proto:24 (services.Things.Watch.kind)', 'IDP05 warning protos/acme/things/v1/service.proto:21 (services.Things.Delete)', 'IDP05 warning protos/acme/things/v1/service.proto:23 (services.Things.ListThings)', 'IDP05 warning protos/acme/things/v1/service.proto:22 (services.Things.Touch)', 'IDP05 warning protos/acme/things/v1/service.proto:24 (services.Things.Watch)', 'PRT06 warning protos/acme/things/v1/service.proto:21 (services.Things.Delete.request)', 'PRT06 warning protos/acme/things/v1/service.proto:21 (services.Things.Delete.response)', 'PRT06 warning protos/acme/things/v1/service.proto:12 (services.Things.GetThing.request)', 'PRT06 warning protos/acme/things/v1/service.proto:22 (services.Things.Touch.request)', 'PRT06 warning protos/acme/things/v1/service.proto:22 (services.Things.Touch.response)', 'PRT06 warning protos/acme/things/v1/service.proto:24 (services.Things.Watch.request)', 'PRT06 warning protos/acme/things/v1/service.proto:24 (services.Things.Watch.response)', 'PRT11 warning protos/acme/things/v1/service.proto:12 (services.Things.GetThing.response)']
+        [
+            "PRT07 error protos/acme/things/v1/service.proto:24 (services.Things.Watch.kind)",
+            "IDP05 warning protos/acme/things/v1/service.proto:21 (services.Things.Delete)",
+            "IDP05 warning protos/acme/things/v1/service.proto:23 (services.Things.ListThings)",
+            "IDP05 warning protos/acme/things/v1/service.proto:22 (services.Things.Touch)",
+            "IDP05 warning protos/acme/things/v1/service.proto:24 (services.Things.Watch)",
+            "PRT06 warning protos/acme/things/v1/service.proto:21 (services.Things.Delete.request)",
+            "PRT06 warning protos/acme/things/v1/service.proto:21 (services.Things.Delete.response)",
+            "PRT06 warning protos/acme/things/v1/service.proto:12 (services.Things.GetThing.request)",
+            "PRT06 warning protos/acme/things/v1/service.proto:22 (services.Things.Touch.request)",
+            "PRT06 warning protos/acme/things/v1/service.proto:22 (services.Things.Touch.response)",
+            "PRT06 warning protos/acme/things/v1/service.proto:24 (services.Things.Watch.request)",
+            "PRT06 warning protos/acme/things/v1/service.proto:24 (services.Things.Watch.response)",
+            "PRT11 warning protos/acme/things/v1/service.proto:12 (services.Things.GetThing.response)",
+        ]
     )
 
 

@@ -49,12 +49,13 @@ def _method(api: Api, rpc: MethodPlan) -> dict[str, Any]:
         {
             "kind": rpc.kind if rpc.streams else None,
             "request": _side(api, rpc, rpc.request, "request"),
-            "response": _side(api, rpc, rpc.response, "response"),
+            "response": _side(api, rpc, rpc.finishes or rpc.response, "response"),
             "deadline": spell_duration(rpc.deadline),
             "idempotency": rpc.idempotency,
             "errors": flow_list(rpc.errors),
             "paginated": rpc.paginated if rpc.paginated or policy().is_("list", rpc.name) else None,
             "retry": _retry(rpc),
+            "long_running": rpc.progress,
             "hedging": _hedging(rpc),
             "http": flow(rpc.http.model_dump(exclude_none=True)) if rpc.http else None,
         }

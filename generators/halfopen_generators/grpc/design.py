@@ -14,7 +14,7 @@ from halfopen.vocabulary import Decision
 from halfopen_generators.grpc import methods, service_config
 from halfopen_generators.grpc.elements import PAGE_REQUEST, PAGE_RESPONSE, Elements, phrase
 from halfopen_generators.grpc.imported import Imported, read_imported
-from halfopen_generators.grpc.layout import HTTP_OPTION, Layout
+from halfopen_generators.grpc.layout import HTTP_OPTION, OPERATION_OPTION, Layout
 from halfopen_generators.grpc.option_text import block, quoted
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MessagePlan, MethodPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
@@ -236,6 +236,10 @@ def _method(made: Elements, service: str, name: str, asked: MethodSpec) -> tuple
             partial = side == "request" and policy().is_("partial", name)
             place = (*location, side)
             own.append(made.message(names[side], body, place, what, more=more, partial=partial))
+    finishes = names["response"] if asked.long_running is not None else None
+    if finishes is not None:
+        names["response"] = methods.OPERATION
+        methods.decide_operation(location, finishes, made.decided)
     deadline = methods.deadline(asked, location, made.decided)
     errors = methods.errors(name, asked, location, made.decided)
     retry = methods.retry(asked, deadline, location, made.decided)
@@ -266,9 +270,13 @@ def _method(made: Elements, service: str, name: str, asked: MethodSpec) -> tuple
             retry_asked=asked.retry is not None,
             codes_asked=asked.retry.codes if asked.retry else (),
             http=asked.http,
+            finishes=finishes,
+            progress=asked.long_running,
             hedging=hedging,
             hedging_asked=asked.hedging is not None,
-            options=made.options(f"{_released_name(made, service)}.{name}", *_http(asked.http)),
+            options=made.options(
+                f"{_released_name(made, service)}.{name}", *_http(asked.http), *_operation(finishes, asked.long_running)
+            ),
         ),
         own,
     )
@@ -298,6 +306,13 @@ def _wants_mask(made: Elements, service: str, name: str, body: MessageSpec, deci
 def _released_name(made: Elements, service: str) -> str:
     """What the service is called in the package."""
     return service if made.base and service in made.base.services else service_name(service)
+
+
+def _operation(finishes: str | None, progress: str | None) -> tuple[str, ...]:
+    if finishes is None or progress is None:
+        return ()
+    entries = (f"response_type: {quoted(finishes)}", f"metadata_type: {quoted(progress)}")
+    return (f"{OPERATION_OPTION} = {block(entries)}",)
 
 
 def _http(asked: HttpSpec | None) -> tuple[str, ...]:

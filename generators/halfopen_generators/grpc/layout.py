@@ -22,7 +22,13 @@ from halfopen_generators.grpc.plan import (
 from halfopen_generators.grpc.released import Extension, Previous, ReleasedFile
 from halfopen_generators.grpc.types import WELL_KNOWN
 
-HTTP_OPTION, _HTTP_FILE = "(google.api.http)", "google/api/annotations.proto"
+HTTP_OPTION, OPERATION_OPTION = "(google.api.http)", "(google.longrunning.operation_info)"
+# The files that define the options which we set ourselves.
+_OPTION_FILES = {
+    HTTP_OPTION: "google/api/annotations.proto",
+    OPERATION_OPTION: "google/longrunning/operations.proto",
+    field_rules.OPTION: field_rules.FILE,
+}
 
 
 @dataclass(frozen=True)
@@ -128,11 +134,9 @@ class Layout:
         if not option.startswith("("):
             return None
         name = option[: option.index(")") + 1]
-        if name == HTTP_OPTION:
-            return _HTTP_FILE
-        if name == field_rules.OPTION:
-            return field_rules.FILE
-        return self.base.option_files.get(name) if self.base else None
+        # Those on fields go on: (buf.validate.field).string.min_len.
+        known = self.base.option_files if self.base else {}
+        return _OPTION_FILES.get(name) or known.get(name)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ LAW_OF_IDEMPOTENCY = 7
 REPEATABLE: frozenset[Idempotency] = frozenset({"no-side-effects", "idempotent"})
 
 
+OPERATION = "google.longrunning.Operation"
 # gRPC counts milliseconds, and refuses a wait of none.
 _SHORTEST_WAIT = 0.001
 
@@ -214,6 +215,20 @@ def decide_stream(asked: MethodSpec, location: Location, decided: list[Decision]
                 else "A stream that broke starts from nothing."
             ),
             instead_of=("unary calls that ask again", "events over a broker, which keeps them while nobody listens"),
+            law=LAW_OF_FALLACIES,
+        )
+    )
+
+
+def decide_operation(location: Location, finishes: str, decided: list[Decision]) -> None:
+    """Why the rpc answers before the work is done."""
+    decided.append(
+        Decision(
+            about=f"{spell(location)}.long_running",
+            choice=f"google.longrunning.Operation, which ends with {finishes}",
+            because="The spec says that it takes long: the caller gets a name at once, and asks for it, waits or "
+            "cancels by the Operations service (AIP-151). A caller that lost the connection asks again by the name.",
+            instead_of=("one call with a deadline of minutes, which every proxy on the way has to allow", "a stream"),
             law=LAW_OF_FALLACIES,
         )
     )

@@ -147,7 +147,7 @@ def _rpc(rpc: MethodPlan) -> tuple[str, ...]:
         rpc.name,
         " ".join(rpc.comment),
         f"{takes}{rpc.takes}",
-        f"{gives}{rpc.gives}",
+        f"{gives}{rpc.gives}" + (f", in the end {rpc.finishes}; meanwhile {rpc.progress}" if rpc.finishes else ""),
         spell_duration(rpc.deadline),
         PROMISES[rpc.idempotency],
         _hedged(rpc.hedging) if rpc.hedging else _tries(rpc.retry),

@@ -109,7 +109,8 @@ class HedgingPlan:
 class MethodPlan:
     """One rpc. `request` and `response` are messages of the package, `empty`, or another package's by the full name.
 
-    `takes` and `gives` are the same as Protobuf spells them.
+    `takes` and `gives` are the same as Protobuf spells them. Of a long-running rpc, `finishes` is the message that its
+    operation ends with, and `progress` the one that tells how far it is.
     """
 
     name: str
@@ -133,6 +134,8 @@ class MethodPlan:
     retry_asked: bool
     codes_asked: tuple[Status, ...]
     http: HttpSpec | None = None
+    finishes: str | None = None
+    progress: str | None = None
     hedging: HedgingPlan | None = None
     hedging_asked: bool = False
     options: tuple[str, ...] = ()

@@ -194,6 +194,7 @@ def _methods(spec: GrpcSpec, base: Previous | None, source: Source) -> Iterator[
                 near = nearest(body, spec.messages)
                 hint = f" Did you mean {near}?" if near else ""
                 yield source.problem((*location, side), f"no message is called {body!r}.{hint}")
+        yield from _long_running(spec, method, location, source)
         yield from _http(spec, method, location, source)
         if method.retry is not None and method.hedging is not None:
             message = "an rpc is retried or hedged, not both (gRFC A6): leave one of them out."
@@ -209,6 +210,18 @@ def _methods(spec: GrpcSpec, base: Previous | None, source: Source) -> Iterator[
             yield source.problem(place, "the response holds no repeated field, so there is nothing to page through.")
         else:
             yield from _page_fields(method.request, method.response, location, source)
+
+
+def _long_running(spec: GrpcSpec, method: MethodSpec, location: Location, source: Source) -> Iterator[Problem]:
+    if method.long_running is None:
+        return
+    place = (*location, "long_running")
+    if method.long_running not in spec.messages:
+        yield source.problem(place, _unknown(method.long_running, spec))
+    elif method.kind != "unary" or method.paginated:
+        yield source.problem(
+            place, "an operation is started by one request and answered once: leave kind and pages out."
+        )
 
 
 def _http(spec: GrpcSpec, method: MethodSpec, location: Location, source: Source) -> Iterator[Problem]:

@@ -90,7 +90,7 @@ def shared_types(api: Api) -> Iterator[Finding]:
             ("request", rpc.request, rpc.own_request),
             ("response", rpc.response, rpc.own_response),
         ):
-            if side == "response" and follows_aip(rpc):
+            if side == "response" and (follows_aip(rpc) or rpc.finishes is not None):
                 continue
             if not own or used[name] > 1 or rpc.request == rpc.response:
                 what = "google.protobuf.Empty" if name == "empty" else name

@@ -175,6 +175,9 @@ class MethodSpec(_Spec):
     errors: tuple[Status, ...] | None = None
     paginated: bool | None = None
     retry: RetrySpec | None = Field(default=None, description="Left out: decided by idempotency.")
+    long_running: TypeName | None = Field(
+        default=None, description="Message of its progress: it answers with google.longrunning.Operation."
+    )
     hedging: HedgingSpec | None = Field(default=None, description="For reads whose slowest calls matter.")
     http: HttpSpec | None = Field(default=None, description="For transcoding: {post: /v1/orders, body: '*'}.")
 
