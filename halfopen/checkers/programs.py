@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -41,6 +41,7 @@ class Program:
     name: str
     how_to_get: str
     version_arguments: tuple[str, ...] = ("--version",)
+    package: str | None = None  # on PyPI, which bears the program's version
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Ran:
 # Looks at a run that ended in time: None if the program was content, else what it objects to.
 Judge = Callable[[Ran], str | None]
 
-BUF = Program("buf", "install buf-bin from PyPI, or buf from https://buf.build")
+BUF = Program("buf", "install buf-bin from PyPI, or buf from https://buf.build", package="buf-bin")
 PROTOC = "protoc (grpcio-tools)"
 # googleapis-common-protos has a generated module of its own by the name of the first.
 SHIPPED_AS: Mapping[str, str] = {"google/longrunning/operations.proto": "google/longrunning/operations_proto.proto"}
@@ -95,10 +96,13 @@ def run(executable: Path, arguments: Sequence[str], *, folder: Path, stdin: str 
 
 @cache
 def version_of(program: Program) -> str:
-    """The first line that it prints for its version; "unknown" if it prints none."""
+    """Its version, as its package says or it prints in its first line; "unknown" if it prints none."""
     executable = find(program)
     if executable is None:
         return "unknown"
+    if program.package is not None and str(executable.parent) == sysconfig.get_path("scripts"):
+        with suppress(PackageNotFoundError):
+            return version(program.package)
     ran = run(executable, program.version_arguments, folder=Path(tempfile.gettempdir()), timeout=VERSION_TIMEOUT)
     lines = (ran.stdout.strip() or ran.stderr.strip()).splitlines()
     return lines[0].strip() if ran.status is not None and lines else "unknown"
