@@ -152,6 +152,17 @@ def test_rules_speak_of_protos_and_of_lines(tmp_path: Path) -> None:
     assert found.fix.startswith("Set the rpc's option idempotency_level to NO_SIDE_EFFECTS")
 
 
+def test_a_fault_in_many_places_is_told_once(tmp_path: Path) -> None:
+    more = "  // Two.\n  rpc GetTwo(GetThingRequest) returns (GetThingResponse);\n  // Three.\n"
+    put(
+        tmp_path,
+        SOUND.replace("  // Gets one.\n", f"{more}  rpc GetThree(GetThingRequest) returns (GetThingResponse);\n"),
+    )
+    (found,) = [each for each in checked(tmp_path).findings if each.code == "IDP05"]
+    assert found.message.endswith("so no client and no proxy may repeat it. So it is at 1 other place.")
+    assert [each.line for each in found.evidence] == [8, 10]
+
+
 def test_what_is_released_with_a_fault_warns_and_what_is_new_with_it_fails(repository: Path) -> None:
     shared = SOUND.replace("returns (GetThingResponse)", "returns (GetThingRequest)")
     put(repository, shared)

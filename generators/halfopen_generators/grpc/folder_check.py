@@ -102,10 +102,22 @@ def _ruled(base: Previous, older: Previous | None) -> tuple[Check, list[Finding]
         api = replace(designed(spec, said, None, source), previous=older)
     except BadInput as refused:
         return _check(name, "halfopen", __version__, Status.SKIPPED, f"it is beyond them: {refused}"[:500]), []
-    found = [_in_words_of_protos(placed(each, said)) for each in static_findings(api)]
+    found = list(_together(_in_words_of_protos(placed(each, said)) for each in static_findings(api)))
     sizes = ((api.methods, "rpc"), (api.messages, "message"), (api.enums, "enum"))
     looked_at = ", ".join(count(len(each), what) for each, what in sizes)
     return _check(name, "halfopen", __version__, Status.PASSED, looked_at), [*found, *said.unsaid]
+
+
+def _together(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Of a fault that a package has in many places one finding, which names them all: it is mended alike everywhere."""
+    alike: dict[tuple[str, Severity, str], list[Finding]] = {}
+    for each in findings:
+        alike.setdefault((each.code, each.severity, each.fix), []).append(each)
+    for several in alike.values():
+        first, rest = several[0], len(several) - 1
+        more = f" So it is at {count(rest, 'other place')}." if rest else ""
+        evidence = tuple(place for each in several for place in each.evidence)
+        yield first.model_copy(update={"message": f"{first.message}{more}", "evidence": evidence})
 
 
 def _in_words_of_protos(found: Finding) -> Finding:

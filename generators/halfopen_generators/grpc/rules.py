@@ -30,7 +30,7 @@ def zero_values(api: Api) -> Iterator[Finding]:
     """PRT03: an enum whose zero is one of its values."""
     for enum in api.enums:
         zero = enum.values[0]
-        if zero.name.endswith("_UNSPECIFIED"):
+        if zero.name == "UNSPECIFIED" or zero.name.endswith("_UNSPECIFIED"):
             continue
         old = api.previous.enums.get(enum.name) if api.previous else None
         released = old is not None and zero.name in old.numbers
