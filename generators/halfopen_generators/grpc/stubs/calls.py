@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from halfopen.protobuf import field_type
 from halfopen_generators.grpc.plan import Api, FieldPlan, MessagePlan, MethodPlan, RetryPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
+from halfopen_generators.grpc.types import SCALARS
 
 # Types that a place in a stream can have: those that are equal or not, without rounding.
-_PLACES = frozenset(
-    ("string", "bytes", "int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64")
-    + ("sfixed32", "sfixed64")
-)
+_PLACES = frozenset(SCALARS) - {"bool", "float", "double"}
 # Kubernetes gives a pod 30 s between SIGTERM and SIGKILL; this leaves some for going NOT_SERVING first.
 _LONGEST_GRACE = 25.0
 # A field, with the field of the message before it that holds it, if one does.
@@ -134,4 +132,6 @@ def _why_not_resumed(api: Api, rpc: MethodPlan) -> str:
         return "a second call may act again"
     places = (api.by_name.get(side) for side in (rpc.request, rpc.response))
     lost = any(not list(_places(api, side)) for side in places)
-    return "a oneof or a list holds the place" if lost else "the place has one type in the request, another in the answer"
+    return (
+        "a oneof or a list holds the place" if lost else "the place has one type in the request, another in the answer"
+    )

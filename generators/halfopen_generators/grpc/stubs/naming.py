@@ -18,7 +18,7 @@ def plain_name(api: Api) -> str:
 def version(api: Api) -> str:
     """The version that the package ends in; empty if it has none."""
     last = api.package.rsplit(".", 1)[-1]
-    return last if last != api.package and last != api.name else ""
+    return last if last not in {api.package, api.name} else ""
 
 
 def apart(wanted: str, taken: Collection[str]) -> str:
@@ -34,7 +34,7 @@ def about(call: Call) -> tuple[str, ...]:
 
 
 def in_block_comment(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines without what ends a block comment, what javac reads as an escape, and what a doc tool reads as a tag."""
+    """The lines without what ends a block comment, javac reads as an escape, or a documentation tool as a tag."""
     escapes = (("&", "&amp;"), ("*/", "*&#47;"), ("\\", "&#92;"), ("<", "&lt;"), (">", "&gt;"), ("@", "&#64;"))
     found = []
     for line in lines:
