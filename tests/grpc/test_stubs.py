@@ -13,7 +13,7 @@ from halfopen_generators.grpc.stubs.go import camel
 from tests.grpc.designs import ROOT, designed
 from tests.grpc.stub_projects import ORDERS, STRANGE, stub_files
 
-LANGUAGES = ["go"]
+LANGUAGES = ["go", "typescript"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
