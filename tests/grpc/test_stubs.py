@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from halfopen_generators.grpc.stubs import go, java
 from halfopen_generators.grpc.stubs.calls import calls, gaps, grace
-from halfopen_generators.grpc.stubs.go import camel
 from tests.grpc.designs import ROOT, designed
 from tests.grpc.stub_projects import ORDERS, STRANGE, stub_files
 
-LANGUAGES = ["go", "typescript"]
+LANGUAGES = ["go", "java", "typescript"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -98,11 +98,41 @@ def test_a_server_waits_as_long_as_its_calls_may_last_and_no_longer_than_it_may(
 
 
 @pytest.mark.parametrize(
-    ("name", "go"),
+    ("name", "in_go"),
     [("order_id", "OrderId"), ("a1", "A1"), ("b2c", "B2C"), ("get_id_1", "GetId_1"), ("x", "X"), ("url2_of", "Url2Of")],
 )
-def test_go_names_are_those_of_its_generator(name: str, go: str) -> None:
-    assert camel(name) == go
+def test_go_names_are_those_of_its_generator(name: str, in_go: str) -> None:
+    assert go.camel(name) == in_go
+
+
+def test_a_field_that_java_has_no_name_for_is_told() -> None:
+    api = designed(STREAM % ("no-side-effects", "descriptor: string", "x: string"))
+    (told,) = java.unsupported(api)
+    assert told.startswith("WatchRequest.descriptor has a name that protoc can't give in Java")
+    assert go.unsupported(api) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "in_java"),
+    [
+        ("order_id", "OrderId"),
+        ("a1", "A1"),
+        ("b2c", "B2C"),
+        ("get_id_1", "GetId1"),
+        ("serialized_size", "SerializedSize_"),
+    ],
+)
+def test_java_names_are_those_of_its_generator(name: str, in_java: str) -> None:
+    assert java.capital(name) == in_java
+
+
+def test_a_java_class_that_would_hide_another_is_written_with_its_package() -> None:
+    api = designed({"package": "acme.status.v1", "services": {"A": {"DoIt": {"request": {}, "response": {}}}}})
+    (service,) = (file.text for file in stub_files(api, "java") if file.path.endswith("service/AService.java"))
+    assert "acme.status.v1.Status.DoItRequest request" in service
+    taken = designed({"package": "acme.things.v1", "services": {}, "messages": {"Things": {}}} | {
+        "services": {"A": {"DoIt": {"request": "Things", "response": {}}}}})  # fmt: skip
+    assert java.outer_class(taken) == "ThingsOuterClass"
 
 
 def test_the_kept_stubs_are_of_languages_that_there_are() -> None:

@@ -12,7 +12,8 @@ from halfopen_generators.grpc.stubs.calls import Call
 
 def plain_name(api: Api) -> str:
     """The API's name in letters, digits and underscores: a released file may be called otherwise."""
-    return re.sub(r"[^a-z0-9_]+", "_", api.name.lower()).strip("_") or "api"
+    name = re.sub(r"[^a-z0-9_]+", "_", api.name.lower()).strip("_")
+    return name if name[:1].isalpha() else f"api{name}"
 
 
 def version(api: Api) -> str:
