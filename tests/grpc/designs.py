@@ -8,11 +8,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from halfopen.progress import Silent
-from halfopen.registry import Options, capability
+from halfopen.registry import capability
 from halfopen.run import run
 from halfopen.source import Source, parse_source, validate
 from halfopen.vocabulary import Report
 from halfopen_generators.grpc.design import design
+from halfopen_generators.grpc.options import GrpcOptions, Stubs
 from halfopen_generators.grpc.plan import Api
 from halfopen_generators.grpc.spec import GrpcSpec
 from halfopen_generators.grpc.types import SCALARS, WELL_KNOWN
@@ -29,12 +30,12 @@ def source(data: dict[str, Any] | str, folder: Path | None = None) -> Source:
 def designed(data: dict[str, Any] | str, folder: Path | None = None) -> Api:
     """The design of a spec."""
     found = source(data, folder)
-    return design(validate(GrpcSpec, found), found, Options())
+    return design(validate(GrpcSpec, found), found, GrpcOptions())
 
 
-def answered(data: dict[str, Any] | str, folder: Path | None = None) -> Report:
+def answered(data: dict[str, Any] | str, folder: Path | None = None, stubs: Stubs = "none") -> Report:
     """What the capability answers to a spec."""
-    return run(capability("grpc"), source(data, folder), Options(), Silent())
+    return run(capability("grpc"), source(data, folder), GrpcOptions(stubs=stubs), Silent())
 
 
 def text(found: Report, ending: str) -> str:

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halfopen.progress import Silent
-from halfopen.registry import Options, capability
+from halfopen.registry import capability
 from halfopen.run import run
 from halfopen.vocabulary import ReportOutcome, Status
 from halfopen_generators.grpc.numbers import Wanted, field_numbers, reserve
+from halfopen_generators.grpc.options import GrpcOptions
 from halfopen_generators.grpc.plan import VERSION
 from halfopen_generators.grpc.released import Released
 from tests.grpc.designs import answered, designed, source, text
@@ -171,7 +172,7 @@ class Interrupted(Silent):
 
 
 def test_who_interrupts_hears_what_was_known_by_then() -> None:
-    found = run(capability("grpc"), source(api({"GetThing": {}})), Options(), Interrupted())
+    found = run(capability("grpc"), source(api({"GetThing": {}})), GrpcOptions(), Interrupted())
     passed, *skipped = found.checks
     assert passed.status is Status.PASSED
     assert {(check.status, check.detail) for check in skipped} == {(Status.SKIPPED, "interrupted.")}

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from halfopen.progress import Silent
-from halfopen.registry import Options, capability
+from halfopen.registry import capability
 from halfopen.run import run
 from halfopen.source import Source, read_source
 from halfopen.vocabulary import Report, ReportOutcome
+from halfopen_generators.grpc.options import GrpcOptions
 from tests.oracles import require
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +31,7 @@ def source() -> Source:
 
 
 def report() -> Report:
-    return run(capability("grpc"), source(), Options(), Silent())
+    return run(capability("grpc"), source(), GrpcOptions(), Silent())
 
 
 def texts(found: Report) -> dict[str, str]:

@@ -6,6 +6,7 @@ from halfopen.registry import Capability
 from halfopen_generators.grpc.check import check
 from halfopen_generators.grpc.design import design
 from halfopen_generators.grpc.folder_check import FOLDER_CHECK
+from halfopen_generators.grpc.options import GrpcOptions
 from halfopen_generators.grpc.render import render
 from halfopen_generators.grpc.spec import GrpcSpec
 
@@ -16,6 +17,7 @@ capability = Capability(
     "released.",
     tool="design_grpc",
     spec=GrpcSpec,
+    options=GrpcOptions,
     design=design,
     decisions=lambda api: api.decisions,
     check=check,
