@@ -28,6 +28,8 @@ INSTALL = "tests/grpc/install.sh"
 ORDERS = ROOT / "examples" / "orders.grpc.yaml"
 # Empty, several services, reserved words, all kinds of streams, pages, and names that generators change.
 STRANGE = HERE / "strange.grpc.yaml"
+# Taken over: several files, messages within messages, options of other languages, messages of another package.
+LIBRARY = HERE / "library.grpc.yaml"
 IMAGE = "image.binpb"
 _HEALTH = "/grpc.health.v1.Health"
 _SERVING, _NOT_SERVING = b"\x08\x01", b"\x08\x02"
@@ -46,7 +48,7 @@ def stub_files(api: Api, language: str) -> Iterable[Artifact]:
 
 def written(spec: Path, language: str, folder: Path) -> tuple[Api, Path]:
     """The design's package and the stubs in that folder, beside an image of the package; the project's own folder."""
-    api = designed(spec.read_text("utf-8"))
+    api = designed(spec.read_text("utf-8"), spec.parent)
     package = list(proto_file.artifacts(api))
     for artifact in (*package, *stub_files(api, language)):
         target = folder / artifact.path

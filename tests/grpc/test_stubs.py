@@ -10,8 +10,9 @@ import pytest
 
 from halfopen_generators.grpc.stubs import go, java
 from halfopen_generators.grpc.stubs.calls import calls, gaps, grace
+from halfopen_generators.grpc.stubs.java_names import capital, java_file
 from tests.grpc.designs import ROOT, designed
-from tests.grpc.stub_projects import ORDERS, STRANGE, stub_files
+from tests.grpc.stub_projects import LIBRARY, ORDERS, STRANGE, stub_files
 
 LANGUAGES = ["go", "java", "typescript"]
 
@@ -46,6 +47,8 @@ def test_gaps_are_named_with_their_reason() -> None:
         "Http2ThingService.Talk carries its place, and is not opened anew by itself",
     ]
     assert list(gaps(designed(ORDERS.read_text("utf-8")))) == []
+    (told,) = gaps(designed(LIBRARY.read_text("utf-8"), LIBRARY.parent))
+    assert told.startswith("LibraryService.LendBook takes or answers with a message of another package")
 
 
 STREAM = """
@@ -123,7 +126,7 @@ def test_a_field_that_java_has_no_name_for_is_told() -> None:
     ],
 )
 def test_java_names_are_those_of_its_generator(name: str, in_java: str) -> None:
-    assert java.capital(name) == in_java
+    assert capital(name) == in_java
 
 
 def test_a_java_class_that_would_hide_another_is_written_with_its_package() -> None:
@@ -132,7 +135,7 @@ def test_a_java_class_that_would_hide_another_is_written_with_its_package() -> N
     assert "acme.status.v1.Status.DoItRequest request" in service
     taken = designed({"package": "acme.things.v1", "services": {}, "messages": {"Things": {}}} | {
         "services": {"A": {"DoIt": {"request": "Things", "response": {}}}}})  # fmt: skip
-    assert java.outer_class(taken) == "ThingsOuterClass"
+    assert java_file(taken.files[0], taken.package).outer == "ThingsOuterClass"
 
 
 def test_the_kept_stubs_are_of_languages_that_there_are() -> None:

@@ -10,24 +10,43 @@ import pytest
 
 from halfopen_generators.grpc.plan import Api
 from halfopen_generators.grpc.stubs.go import field_names
-from tests.grpc.stub_projects import HERE, IMAGE, ORDERS, STRANGE, buf, keeps_its_promises, ran, started, tool, written
+from tests.grpc.stub_projects import (
+    HERE,
+    IMAGE,
+    LIBRARY,
+    ORDERS,
+    STRANGE,
+    buf,
+    keeps_its_promises,
+    ran,
+    started,
+    tool,
+    written,
+)
 
 pytestmark = pytest.mark.oracle
 
 _GETTER = re.compile(r"^func \(x \*(\w+)\) Get(\w+)\(\)", re.MULTILINE)
 
 
+def packages(folder: Path) -> list[str]:
+    """The files that code is made for, below the folder of the package."""
+    proto = folder.parents[1] / "proto"
+    return sorted(path.relative_to(proto).as_posix() for path in proto.rglob("*.proto"))
+
+
 def go() -> str:
     return tool("go", at_least=(1, 26), version="version")
 
 
-@pytest.fixture(scope="module", params=[ORDERS, STRANGE], ids=["orders", "strange"])
+@pytest.fixture(scope="module", params=[ORDERS, STRANGE, LIBRARY], ids=["orders", "strange", "library"])
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Api, Path]:
     """A project that has been generated, as its README says."""
     go()
     api, folder = written(request.param, "go", tmp_path_factory.mktemp("go"))
     # Of the strange package buf would have to fetch google.type.Money: it is given what protoc made.
-    source = [] if request.param is ORDERS else [f"../../{IMAGE}", "--path", api.path]
+    paths = [part for path in packages(folder) for part in ("--path", path)]
+    source = [f"../../{IMAGE}", *paths] if request.param is STRANGE else []
     ran([buf(), "generate", *source], folder)
     return api, folder
 
@@ -45,9 +64,11 @@ def test_it_is_what_gofmt_and_vet_want(project: tuple[Api, Path]) -> None:
 
 def test_fields_are_called_what_the_generator_calls_them(project: tuple[Api, Path]) -> None:
     api, folder = project
-    (generated,) = (path for path in (folder / "gen").rglob("*.pb.go") if not path.name.endswith("_grpc.pb.go"))
-    found = set(_GETTER.findall(generated.read_text()))
-    named = {(message.name, name) for message in api.messages for name in field_names(message).values()}
+    generated = [path.read_text("utf-8") for path in (folder / "gen").rglob("*.pb.go")]
+    found = {getter for text in generated for getter in _GETTER.findall(text)}
+    named = {
+        (message.name.replace(".", "_"), name) for message in api.messages for name in field_names(message).values()
+    }
     assert named
     assert named - found == set()
 

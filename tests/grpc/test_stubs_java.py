@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from halfopen_generators.grpc.plan import Api
-from halfopen_generators.grpc.stubs.java import capital, outer_class
+from halfopen_generators.grpc.stubs.java_names import capital
 from tests.grpc.designs import ROOT
 from tests.grpc.stub_projects import (
     CACHE,
     HERE,
     INSTALL,
+    LIBRARY,
     ORDERS,
     STRANGE,
     keeps_its_promises,
@@ -33,7 +34,7 @@ FETCHED = CACHE / "java"
 STOPPED = 143
 
 
-@pytest.fixture(scope="module", params=[ORDERS, STRANGE], ids=["orders", "strange"])
+@pytest.fixture(scope="module", params=[ORDERS, STRANGE, LIBRARY], ids=["orders", "strange", "library"])
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Api, Path]:
     """A project that has been built as its README says, with nothing from the network."""
     tool("javac", at_least=(17, 0), version="-version")
@@ -69,10 +70,8 @@ def test_its_server_answers(project: tuple[Api, Path], tmp_path: Path) -> None:
 
 def test_fields_are_called_what_the_generator_calls_them(project: tuple[Api, Path]) -> None:
     api, folder = project
-    generated = (
-        folder / "target/generated-sources/protobuf" / api.package.replace(".", "/") / f"{outer_class(api)}.java"
-    )
-    getters = set(re.findall(r"\bget(\w+)\(", generated.read_text("utf-8")))
+    generated = [path.read_text("utf-8") for path in (folder / "target/generated-sources/protobuf").rglob("*.java")]
+    getters = {getter for text in generated for getter in re.findall(r"\bget(\w+)\(", text)}
     named = {capital(field.name) for message in api.messages for field in message.fields}
     assert named
     # Of a list or a map the names have endings.

@@ -18,6 +18,7 @@ from tests.grpc.stub_projects import (
     HERE,
     IMAGE,
     INSTALL,
+    LIBRARY,
     ORDERS,
     STRANGE,
     buf,
@@ -44,7 +45,7 @@ def packages(folder: Path) -> Any:
     return known.get("dependencies"), known.get("devDependencies")
 
 
-@pytest.fixture(scope="module", params=[ORDERS, STRANGE], ids=["orders", "strange"])
+@pytest.fixture(scope="module", params=[ORDERS, STRANGE, LIBRARY], ids=["orders", "strange", "library"])
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Api, Path]:
     """A project that has been generated, as its README says, and compiled."""
     api, folder = written(request.param, "typescript", tmp_path_factory.mktemp("typescript"))
@@ -52,7 +53,7 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     require("the npm packages of the stubs", available=there, how_to_get=INSTALL)
     (folder / "node_modules").symlink_to(INSTALLED / "node_modules")
     # Of the strange package buf would have to fetch google.type.Money: it is given what protoc made.
-    source = [] if request.param is ORDERS else [f"../../{IMAGE}"]
+    source = [f"../../{IMAGE}"] if request.param is STRANGE else []
     ran([buf(), "generate", *source], folder)
     ran([buf(), "build", *(source or ["../.."]), "--as-file-descriptor-set", "-o", "protoset.binpb"], folder)
     compiled(folder)
@@ -74,10 +75,11 @@ def test_its_server_answers(project: tuple[Api, Path], tmp_path: Path) -> None:
 @pytest.mark.oracle
 def test_fields_are_called_what_the_generator_calls_them(project: tuple[Api, Path]) -> None:
     api, folder = project
-    generated = (folder / "src" / "gen" / api.path).with_suffix(".ts").read_text("utf-8")
+    made = [(folder / "src" / "gen" / file.path).with_suffix(".ts").read_text("utf-8") for file in api.files]
+    generated = "\n".join(made)
     bodies = re.findall(r"^export interface (\w+) \{\n(.*?)^\}", generated, re.MULTILINE | re.DOTALL)
     interfaces = {name: set(re.findall(r"^  (\w+)\??:", body, re.MULTILINE)) for name, body in bodies}
-    named = {message.name: {camel(field.name) for field in message.fields if field.oneof is None}
+    named = {message.name.replace(".", "_"): {camel(field.name) for field in message.fields if field.oneof is None}
              for message in api.messages}  # fmt: skip
     assert named
     assert {name: fields - interfaces[name] for name, fields in named.items()} == {name: set() for name in named}

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from halfopen.protobuf import field_type
 from halfopen_generators.grpc.plan import Api, FieldPlan, MessagePlan, MethodPlan, RetryPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
-from halfopen_generators.grpc.types import SCALARS
+from halfopen_generators.grpc.types import SCALARS, WELL_KNOWN
 
+EMPTY = "google.protobuf.Empty"
 # Types that a place in a stream can have: those that are equal or not, without rounding.
 _PLACES = frozenset(SCALARS) - {"bool", "float", "double"}
 # Kubernetes gives a pod 30 s between SIGTERM and SIGKILL; this leaves some for going NOT_SERVING first.
@@ -38,10 +39,11 @@ class Resume:
 
 @dataclass(frozen=True)
 class Call:
-    """An rpc with the fields that its promises rest on."""
+    """An rpc with the fields that its promises rest on. `foreign`: a message of another package is a side of it."""
 
     service: ServicePlan
     rpc: MethodPlan
+    foreign: bool
     request_id: FieldPlan | None
     paged: bool
     resume: Resume | None
@@ -50,6 +52,11 @@ class Call:
 def calls(api: Api) -> tuple[Call, ...]:
     """Every rpc of every service."""
     return tuple(_call(api, service, rpc) for service in api.services for rpc in service.methods)
+
+
+def spelled(side: str) -> str:
+    """The full name of a well-known type, and any other name as it is."""
+    return WELL_KNOWN[side][0] if side in WELL_KNOWN else side
 
 
 def grace(api: Api) -> float:
@@ -63,6 +70,9 @@ def gaps(api: Api) -> Iterator[str]:
     for call in calls(api):
         rpc = call.rpc
         name = f"{call.service.name}.{rpc.name}"
+        if call.foreign:
+            yield f"{name} takes or answers with a message of another package: its method and its call are not written."
+            continue
         if rpc.idempotency == "idempotent" and call.request_id is None:
             why = "it streams" if rpc.streams else "its request has no id that is a string"
             yield f"{name} is idempotent, and {why}: no answer is kept, so the method has to bear a second call itself."
@@ -77,6 +87,7 @@ def _call(api: Api, service: ServicePlan, rpc: MethodPlan) -> Call:
     return Call(
         service=service,
         rpc=rpc,
+        foreign=any(side not in api.by_name and spelled(side) != EMPTY for side in (rpc.request, rpc.response)),
         request_id=_request_id(rpc, request),
         paged=rpc.paginated and _plain(request, "page_token") and _plain(response, "next_page_token"),
         resume=_resume(api, rpc, request, response),

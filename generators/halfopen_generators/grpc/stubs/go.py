@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from halfopen.templates import environment, snake
 from halfopen.vocabulary import Artifact
 from halfopen_generators.grpc import service_config
-from halfopen_generators.grpc.elements import spelled
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, FieldPlan, MessagePlan, ServicePlan
-from halfopen_generators.grpc.stubs.calls import Call, Path, calls, gaps, grace
+from halfopen_generators.grpc.proto_file import copies
+from halfopen_generators.grpc.stubs.calls import EMPTY, Call, Path, calls, gaps, grace, spelled
 from halfopen_generators.grpc.stubs.naming import about, apart, plain_name, version
 
 ROOT = "stubs/go"
 _CODE = "text/x-go"
 # Where the service config stands that the client is built with.
 _EMBEDDED = "client/service-config.json"
-_EMPTY = "google.protobuf.Empty"
 _MONEY = "google/type/money.proto"
 # What protoc-gen-go's messages have as methods, so that no field is called so.
 _METHODS = ("Reset", "String", "ProtoMessage", "Marshal", "Unmarshal", "ExtensionRangeArray", "ExtensionMap",
@@ -54,7 +54,13 @@ def files(api: Api) -> Iterator[Artifact]:
 
 def unsupported(api: Api) -> tuple[str, ...]:
     """What the design asks for and this project doesn't do, a sentence each; grpc-go itself keeps all of it."""
-    return tuple(gaps(api))
+    own = {*(file.path for file in api.files), *copies(api)}
+    others = {name for file in api.files for name in (*file.imports, *file.public)} - own
+    unnamed = sorted(name for name in others if name != _MONEY and not name.startswith("google/protobuf/"))
+    tidy = (
+        f"go.mod does not name the module of {name}: `go mod tidy` adds it, once gen/ is there." for name in unnamed
+    )
+    return (*gaps(api), *tidy)
 
 
 def _artifact(template: str, path: str, media_type: str, values: dict[str, object]) -> Artifact:
@@ -69,20 +75,27 @@ def _values(api: Api) -> dict[str, object]:
         "module": module,
         "package": package,
         "api": api.package,
-        "proto": api.path,
-        "proto_root": f"{PROTO_ROOT}/{api.path}",
-        "money": _MONEY in api.imports,
+        "mapped": [f"{path}={module}/gen/{name};{name}" for path, name in _generated(api)],
+        "proto_root": PROTO_ROOT,
+        "money": any(_MONEY in file.imports for file in api.files),
         "unsupported": unsupported(api),
         "grace": _duration(grace(api)),
         "services": [(service.name, f"{api.package}.{service.name}") for service in api.services],
         "deadlines": [(_full(call), _duration(call.rpc.deadline)) for call in known],
         "request_ids": [
-            (_full(call), call.rpc.request, _name(api, call.rpc.request, call.request_id))
+            (_full(call), _message(call.rpc.request), _name(api, call.rpc.request, call.request_id))
             for call in known
             if call.request_id
         ],
         "fill_in": [f"service/{snake(service.name)}_server.go" for service in api.services],
     }
+
+
+def _generated(api: Api) -> Iterator[tuple[str, str]]:
+    """Each file that code is generated for, and its Go package: that of the API, or one for each folder beside it."""
+    yield from ((file.path, _package(api)) for file in api.files)
+    for path in sorted(copies(api)):
+        yield path, f"{re.sub('[^a-z0-9]', '', path.rpartition('/')[0].lower())}pb"
 
 
 def _package(api: Api) -> str:
@@ -95,7 +108,7 @@ def _full(call: Call) -> str:
 
 
 def _service(api: Api, service: ServicePlan) -> dict[str, object]:
-    own = [call for call in calls(api) if call.service is service]
+    own = [call for call in calls(api) if call.service is service and not call.foreign]
     rpcs = [_rpc(api, call) for call in own]
     streams = any(call.rpc.streams for call in own)
     return {
@@ -103,10 +116,11 @@ def _service(api: Api, service: ServicePlan) -> dict[str, object]:
         "full": f"{api.package}.{service.name}",
         "comment": service.comment,
         "rpcs": rpcs,
-        "client_imports": _client_imports(own, sends_empty=any(_EMPTY in _sides(call) for call in own)),
+        "client_imports": _client_imports(own, sends_empty=any(EMPTY in _sides(call) for call in own)),
         "server_context": any(not call.rpc.streams for call in own),
+        "server_status": bool(own),
         "server_grpc": streams,
-        "server_empty": any(_EMPTY in _sides(call) for call in own),
+        "server_empty": any(EMPTY in _sides(call) for call in own),
     }
 
 
@@ -161,7 +175,7 @@ def _resumed(api: Api, call: Call, taken: set[str]) -> dict[str, object] | None:
         "place": "answer." + ".".join(f"Get{name}()" for name in getters),
         "seen": place,
         "holder": holders[0] if len(holders) > 1 else "",
-        "holder_type": call.resume.request[0].asked.removeprefix("optional "),
+        "holder_type": _message(call.resume.request[0].asked.removeprefix("optional ")),
         "field": ".".join(holders),
         "value": "&place" if pointer else "place",
         "attempts": call.resume.retry.attempts,
@@ -172,7 +186,12 @@ def _resumed(api: Api, call: Call, taken: set[str]) -> dict[str, object] | None:
 
 
 def _type(name: str) -> str:
-    return "emptypb.Empty" if spelled(name) == _EMPTY else f"pb.{name}"
+    return "emptypb.Empty" if spelled(name) == EMPTY else f"pb.{_message(name)}"
+
+
+def _message(name: str) -> str:
+    """A message's name as protoc-gen-go has it, one within another too."""
+    return name.replace(".", "_")
 
 
 def _duration(seconds: float) -> str:

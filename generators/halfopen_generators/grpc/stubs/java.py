@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact
 from halfopen_generators.grpc import service_config
-from halfopen_generators.grpc.elements import spelled
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, ServicePlan
 from halfopen_generators.grpc.stubs.calls import Call, calls, gaps, grace
+from halfopen_generators.grpc.stubs.java_names import JavaTypes, capital, method_name
 from halfopen_generators.grpc.stubs.naming import about, apart, in_block_comment, plain_name
 
 ROOT = "stubs/java"
 _CODE = "text/x-java"
-_EMPTY = "google.protobuf.Empty"
-# Names that stand for something else in the code: a generated class that is called so is written with its package.
-_IMPORTED = re.compile(
-    r"AtomicReference|Channel|Channels|CodedOutputStream|CompletableFuture|Duration|Empty|HexFormat|Iterator|"
-    r"Kept|LinkedHashMap|Map|Message|MessageDigest|Metadata|Object|Pages|Recorded|Resumed|ServerCall|"
-    r"ServerCallHandler|ServerCalls|ServerInterceptor|Status|StreamObserver|String|UUID"
-)
-_KEYWORDS = re.compile(
-    r"abstract|assert|boolean|break|byte|case|catch|char|class|const|continue|default|do|double|else|enum|"
-    r"extends|false|final|finally|float|for|goto|if|implements|import|instanceof|int|interface|long|native|new|"
-    r"null|package|private|protected|public|return|short|static|strictfp|super|switch|synchronized|this|throw|"
-    r"throws|transient|true|try|void|volatile|while"
-)
-# Fields whose getters protobuf's own classes have already.
-_GETTERS = re.compile(
-    r"AllFields|CachedSize|Class|DefaultInstanceForType|DescriptorForType|InitializationErrorString|"
-    r"ParserForType|SerializedSize|UnknownFields"
-)
 
 
 def files(api: Api) -> Iterator[Artifact]:
@@ -66,7 +47,11 @@ def unsupported(api: Api) -> tuple[str, ...]:
         for message in api.messages
         if "descriptor" in message.by_name
     )
-    return (*gaps(api), *clashes)
+    rules = any(name.startswith("buf/") for file in api.files for name in file.imports)
+    library = (
+        ("pom.xml names no library for buf/validate/validate.proto: add build.buf:protovalidate.",) if rules else ()
+    )
+    return (*gaps(api), *clashes, *library)
 
 
 def _artifact(template: str, path: str, media_type: str, values: dict[str, object]) -> Artifact:
@@ -83,24 +68,22 @@ def _code(api: Api) -> str:
 
 
 def _values(api: Api) -> dict[str, object]:
-    known = calls(api)
-    outer = outer_class(api)
+    known, types = calls(api), JavaTypes(api)
+    remembered = [call for call in known if call.request_id]
     return {
         "artifact": f"{plain_name(api)}-api",
         "api": api.package,
         "java_package": _package(api),
-        "generated": api.package,
-        "import_outer": not _IMPORTED.fullmatch(outer),
-        "outer": outer,
+        "stub_imports": [types.stub(service.name) for service in api.services],
+        "remember_imports": types.imports(call.rpc.request for call in remembered),
         "proto_root": PROTO_ROOT,
-        "proto_file": f"{PROTO_ROOT}/{api.path}",
         "unsupported": unsupported(api),
         "grace": _milliseconds(grace(api)),
         "services": [service.name for service in api.services],
         "deadlines": [(_full(api, call), _milliseconds(call.rpc.deadline)) for call in known],
         "request_ids": [
-            (_full(api, call), _type(api, call.rpc.request), capital(call.request_id.name))
-            for call in known
+            (_full(api, call), types.reference(call.rpc.request), capital(call.request_id.name))
+            for call in remembered
             if call.request_id
         ],
         "fill_in": [f"{_code(api)}/service/{service.name}.java" for service in api.services],
@@ -112,16 +95,16 @@ def _full(api: Api, call: Call) -> str:
 
 
 def _service(api: Api, service: ServicePlan) -> dict[str, object]:
-    own = [call for call in calls(api) if call.service is service]
-    sides = {spelled(side) for call in own for side in (call.rpc.request, call.rpc.response)}
+    own = [call for call in calls(api) if call.service is service and not call.foreign]
+    types = JavaTypes(api)
+    sides = [side for call in own for side in (call.rpc.request, call.rpc.response)]
     sends = {"client-stream", "bidi"}
     return {
         "name": service.name,
         "full": f"{api.package}.{service.name}",
         "comment": in_block_comment(service.comment),
-        "rpcs": [_rpc(api, call) for call in own],
-        "messages": bool(sides - {_EMPTY}),
-        "empty": _EMPTY in sides,
+        "rpcs": [_rpc(types, call) for call in own],
+        "imports": [types.stub(service.name), *types.imports(sides)],
         "blocks": any(call.rpc.kind not in sends for call in own),
         "sends_streams": any(call.rpc.kind in sends for call in own),
         "server_streams": any(call.rpc.kind == "server-stream" for call in own),
@@ -130,7 +113,7 @@ def _service(api: Api, service: ServicePlan) -> dict[str, object]:
     }
 
 
-def _rpc(api: Api, call: Call) -> dict[str, object]:
+def _rpc(types: JavaTypes, call: Call) -> dict[str, object]:
     rpc = call.rpc
     taken = {method_name(other.name) for other in call.service.methods}
     name = method_name(rpc.name)
@@ -139,8 +122,8 @@ def _rpc(api: Api, call: Call) -> dict[str, object]:
         "kind": rpc.kind,
         "comment": in_block_comment(about(call)),
         "descriptor": f"get{rpc.name}Method",
-        "request": _type(api, rpc.request),
-        "response": _type(api, rpc.response),
+        "request": types.reference(rpc.request),
+        "response": types.reference(rpc.response),
         "request_id": capital(call.request_id.name) if call.request_id else "",
         "pages": apart(f"{name}Pages", taken) if call.paged else "",
         "resumed": _resumed(call, name, taken),
@@ -166,39 +149,5 @@ def _resumed(call: Call, name: str, taken: set[str]) -> dict[str, object] | None
     }
 
 
-def _type(api: Api, name: str) -> str:
-    if spelled(name) == _EMPTY:
-        return "Empty"
-    outer = outer_class(api)
-    return f"{f'{api.package}.{outer}' if _IMPORTED.fullmatch(outer) else outer}.{name}"
-
-
 def _milliseconds(seconds: float) -> int:
     return math.ceil(round(seconds * 1000, 6))
-
-
-def outer_class(api: Api) -> str:
-    """The class that protoc puts the messages of the file into, apart from what the file itself defines."""
-    name = capital(api.name)
-    own = {*api.by_name, *(enum.name for enum in api.enums), *(service.name for service in api.services)}
-    return f"{name}OuterClass" if name in own else name
-
-
-def capital(name: str) -> str:
-    """A name as protoc writes it behind `get` or in a class: capitals begin the words, also behind a digit."""
-    text = ""
-    begins = True
-    for letter in name:
-        if letter.isascii() and letter.isalpha():
-            text += letter.upper() if begins else letter
-            begins = False
-        else:
-            text += letter if letter.isdigit() else ""
-            begins = True
-    return f"{text}_" if _GETTERS.fullmatch(text) else text
-
-
-def method_name(name: str) -> str:
-    """An rpc's name as grpc-java has it: the first letter made small, and apart from Java's keywords."""
-    found = name[:1].lower() + name[1:]
-    return f"{found}_" if _KEYWORDS.fullmatch(found) else found

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from halfopen.protobuf import field_type
-from halfopen.templates import environment, kebab
+from halfopen.templates import environment, kebab, pascal
 from halfopen.vocabulary import Artifact
 from halfopen_generators.grpc import service_config
-from halfopen_generators.grpc.elements import spelled
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, ServicePlan
-from halfopen_generators.grpc.stubs.calls import Call, calls, gaps, grace
+from halfopen_generators.grpc.stubs.calls import EMPTY, Call, calls, gaps, grace, spelled
 from halfopen_generators.grpc.stubs.naming import about, apart, in_block_comment, plain_name
 
 ROOT = "stubs/typescript"
 _CODE = "text/x-typescript"
-_EMPTY = "google.protobuf.Empty"
 _MONEY = "google/type/money.proto"
 _NO_HEALTH = (
     "grpc-js has no client-side health checking: it ignores healthCheckConfig, so a server that says NOT_SERVING gets "
@@ -72,20 +70,24 @@ def _artifact(template: str, path: str, media_type: str, values: dict[str, objec
 
 
 def _values(api: Api) -> dict[str, object]:
-    known = calls(api)
+    known, modules = calls(api), _modules(api)
+    serving = {service: modules[service.name][0] for service in api.services}
     return {
         "project": plain_name(api),
         "api": api.package,
-        "module": api.path.removesuffix(".proto"),
-        "proto_root": f"{PROTO_ROOT}/{api.path}",
-        "money": _MONEY in api.imports,
+        "proto_root": PROTO_ROOT,
+        "money": any(_MONEY in file.imports for file in api.files),
         "unsupported": unsupported(api),
         "grace": _milliseconds(grace(api)),
-        "services": [(service.name, kebab(service.name)) for service in api.services],
+        "services": [(service.name, kebab(service.name), alias) for service, alias in serving.items()],
+        "serving_modules": _used(modules, serving.values()),
         "deadlines": [(_path(api, call), _milliseconds(call.rpc.deadline)) for call in known],
         "request_ids": [
-            (_path(api, call), call.rpc.request, camel(call.request_id.name)) for call in known if call.request_id
+            (_path(api, call), _type(modules, call.rpc.request), camel(call.request_id.name))
+            for call in known
+            if call.request_id
         ],
+        "request_modules": _used(modules, (_type(modules, call.rpc.request) for call in known if call.request_id)),
         "config": _config(api),
         "fill_in": [f"src/service/{kebab(service.name)}.ts" for service in api.services],
     }
@@ -105,19 +107,42 @@ def _path(api: Api, call: Call) -> str:
 
 
 def _service(api: Api, service: ServicePlan) -> dict[str, object]:
-    own = [call for call in calls(api) if call.service is service]
+    every, modules = [call for call in calls(api) if call.service is service], _modules(api)
+    own = [call for call in every if not call.foreign]
+    types = [_type(modules, side) for call in own for side in (call.rpc.request, call.rpc.response)]
+    alias = modules[service.name][0]
     return {
+        "definition": f"{alias}.{service.name}Definition",
+        "modules": _used(modules, (alias, *types)),
+        "foreign": [(method_name(call.rpc.name), call.rpc.name) for call in every if call.foreign],
         "name": service.name,
         "full": f"{api.package}.{service.name}",
         "comment": in_block_comment(service.comment),
-        "rpcs": [_rpc(call) for call in own],
-        "empty": any(_EMPTY in {spelled(call.rpc.request), spelled(call.rpc.response)} for call in own),
+        "rpcs": [_rpc(call, modules) for call in own],
+        "empty": any(EMPTY in {spelled(call.rpc.request), spelled(call.rpc.response)} for call in own),
         "uuid": any(call.request_id for call in own),
         "resumes": any(call.resume for call in own),
     }
 
 
-def _rpc(call: Call) -> dict[str, object]:
+def _modules(api: Api) -> dict[str, tuple[str, str]]:
+    """Under which name what a message or a service is generated in is imported, and where it lies."""
+    found: dict[str, tuple[str, str]] = {}
+    for file in api.files:
+        path = file.path.removesuffix(".proto")
+        alias = "pb" if len(api.files) == 1 else f"pb{pascal(path.rpartition('/')[2])}"
+        found |= {each.name: (alias, path) for each in file.messages}
+        found |= {each.name: (alias, path) for each in file.services}
+    return found
+
+
+def _used(modules: dict[str, tuple[str, str]], names: Iterable[str]) -> list[tuple[str, str]]:
+    """Those modules that the names begin with."""
+    aliases = {name.partition(".")[0] for name in names}
+    return sorted({module for module in modules.values() if module[0] in aliases})
+
+
+def _rpc(call: Call, modules: dict[str, tuple[str, str]]) -> dict[str, object]:
     rpc = call.rpc
     taken = {method_name(other.name) for other in call.service.methods}
     name = method_name(rpc.name)
@@ -126,10 +151,10 @@ def _rpc(call: Call) -> dict[str, object]:
         "asked": rpc.name,
         "kind": rpc.kind,
         "comment": in_block_comment(about(call)),
-        "request": _type(rpc.request),
-        "response": _type(rpc.response),
-        "partial_request": _partial(rpc.request),
-        "partial_response": _partial(rpc.response),
+        "request": _type(modules, rpc.request),
+        "response": _type(modules, rpc.response),
+        "partial_request": _partial(modules, rpc.request),
+        "partial_response": _partial(modules, rpc.response),
         "request_id": camel(call.request_id.name) if call.request_id else "",
         "pages": apart(f"{name}Pages", taken) if call.paged else "",
         "resumed": _resumed(call, name, taken),
@@ -154,12 +179,13 @@ def _resumed(call: Call, name: str, taken: set[str]) -> dict[str, object] | None
     }
 
 
-def _type(name: str) -> str:
-    return "Empty" if spelled(name) == _EMPTY else f"pb.{name}"
+def _type(modules: dict[str, tuple[str, str]], name: str) -> str:
+    return "Empty" if spelled(name) == EMPTY else f"{modules[name][0]}.{name.replace('.', '_')}"
 
 
-def _partial(name: str) -> str:
-    return f"{'' if spelled(name) == _EMPTY else 'pb.'}DeepPartial<{_type(name)}>"
+def _partial(modules: dict[str, tuple[str, str]], name: str) -> str:
+    known = _type(modules, name)
+    return f"{known.rpartition('.')[0]}.DeepPartial<{known}>".removeprefix(".")
 
 
 def _milliseconds(seconds: float) -> int:
