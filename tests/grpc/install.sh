@@ -34,12 +34,15 @@ maven_is_new_enough() {
     *) false ;;
   esac
 }
+PATH="$root/.cache/maven/bin:$PATH"
 if ! maven_is_new_enough; then
-  rm -rf "$root/.cache/maven" "$root/.cache/apache-maven-$maven"
-  mvn --batch-mode --quiet --strict-checksums org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack \
-    "-Dartifact=org.apache.maven:apache-maven:$maven:tar.gz:bin" "-DoutputDirectory=$root/.cache"
-  mv "$root/.cache/apache-maven-$maven" "$root/.cache/maven"
-  PATH="$root/.cache/maven/bin:$PATH"
+  rm -rf "$root/.cache/maven"
+  mkdir "$root/.cache/maven"
+  mvn --batch-mode --quiet --strict-checksums org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+    "-Dartifact=org.apache.maven:apache-maven:$maven:tar.gz:bin" "-DoutputDirectory=$root/.cache/maven"
+  tar -xzf "$root/.cache/maven/apache-maven-$maven-bin.tar.gz" -C "$root/.cache/maven" --strip-components=1
+  # The shell remembers where the old one lies.
+  hash -r
 fi
 # Building it once fetches all that the tests need, protoc and its plugin too.
 rm -rf "$root/.cache/java"

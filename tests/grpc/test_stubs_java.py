@@ -30,6 +30,8 @@ pytestmark = pytest.mark.oracle
 
 GOLDEN = ROOT / "tests" / "golden" / "orders-java" / "stubs" / "java" / "pom.xml"
 FETCHED = CACHE / "java"
+# For a JVM that runs for seconds only.
+BRIEF = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 # 128 and the signal's number: the JVM ends so, however orderly it was.
 STOPPED = 143
 
@@ -45,7 +47,8 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     api, folder = written(request.param, "java", tmp_path_factory.mktemp("java"))
     if request.param is ORDERS:
         shutil.copy(HERE / "java" / "Behaviour.java", folder / "src/main/java/com/example/ordersapi/server")
-    told = ran([maven, "--offline", "--batch-mode", "compile", "dependency:copy-dependencies"], folder)
+    command = [maven, "--offline", "--batch-mode", "compile", "dependency:copy-dependencies"]
+    told = ran(command, folder, {"MAVEN_OPTS": BRIEF})
     assert [line for line in told.splitlines() if "WARNING" in line and "/src/main/java/" in line] == []
     return api, folder
 
