@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from halfopen_generators.grpc.stubs import go, java
 from halfopen_generators.grpc.stubs.calls import calls, gaps, grace
 from halfopen_generators.grpc.stubs.java_names import capital, java_file
-from tests.grpc.designs import ROOT, designed
+from tests.grpc.designs import ROOT, designed, specs
 from tests.grpc.stub_projects import LIBRARY, ORDERS, STRANGE, stub_files
 
 LANGUAGES = ["go", "java", "typescript"]
@@ -136,6 +139,18 @@ def test_a_java_class_that_would_hide_another_is_written_with_its_package() -> N
     taken = designed({"package": "acme.things.v1", "services": {}, "messages": {"Things": {}}} | {
         "services": {"A": {"DoIt": {"request": "Things", "response": {}}}}})  # fmt: skip
     assert java_file(taken.files[0], taken.package).outer == "ThingsOuterClass"
+
+
+@settings(max_examples=10, deadline=None)
+@given(specs())
+def test_any_spec_has_stubs_that_name_each_file_once_and_leave_nothing_to_fill_in(spec: dict[str, Any]) -> None:
+    api = designed(spec)
+    for language in LANGUAGES:
+        found = list(stub_files(api, language))
+        assert len({file.path for file in found}) == len(found)
+        assert [file.path for file in found if re.search(r"\{\{|\{%|TODO|Undefined", file.text)] == []
+        assert [file.path for file in found if not file.text.endswith("\n")] == []
+        assert found == list(stub_files(api, language))
 
 
 def test_the_kept_stubs_are_of_languages_that_there_are() -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
+from halfopen.checkers import programs
 from halfopen_generators.grpc.plan import Api
 from halfopen_generators.grpc.stubs.go import field_names
+from tests.grpc.designs import designed, specs
 from tests.grpc.stub_projects import (
     HERE,
     IMAGE,
@@ -20,6 +24,7 @@ from tests.grpc.stub_projects import (
     keeps_its_promises,
     ran,
     started,
+    stub_files,
     tool,
     written,
 )
@@ -79,6 +84,14 @@ def test_its_server_answers(project: tuple[Api, Path], tmp_path: Path) -> None:
     command = [folder / "server.bin", "-address", "127.0.0.1:0"]
     with started(command, folder, tmp_path / "log") as (process, address):
         keeps_its_promises(process, address, api)
+
+
+@settings(max_examples=10, deadline=None)
+@given(specs())
+def test_any_spec_gives_what_gofmt_would_write(spec: dict[str, Any]) -> None:
+    gofmt = Path(go()).with_name("gofmt")
+    with programs.written({file.path: file.text for file in stub_files(designed(spec), "go")}) as folder:
+        assert ran([gofmt, "-l", "."], folder) == ""
 
 
 @pytest.mark.parametrize("project", [ORDERS], indirect=True)
