@@ -1,4 +1,4 @@
-"""YAML text as nodes that know their lines: parsed by ruamel.yaml, kept to plain values here.
+"""YAML text as nodes that know their lines: parsed by libyaml or ruamel.yaml, kept to plain values here.
 
 What a parser hands over is checked while it is still parsing, so that a hostile file costs no more than
 the limits below: nesting, values after aliases are followed, and nothing but mappings, lists and scalars
@@ -15,6 +15,8 @@ from typing import Any
 MAX_NODES = 50_000
 MAX_DEPTH = 50
 
+# What the two versions of YAML read differently: line breaks beyond ASCII, and a directive.
+_OF_VERSION = re.compile("[\x85\u2028\u2029\ufeff]|^%", re.MULTILINE)
 _CORE = "tag:yaml.org,2002:"
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEAN = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
@@ -56,8 +58,30 @@ def read(text: str) -> Node | None:
     Raises:
         NotPlain: it is no YAML, holds several documents, or more than the limits allow.
     """
-    reader = _Reader(_events(text))
-    return reader.document()
+    # libyaml is ten times as fast, and follows YAML 1.1; where that or an error could make a difference, ruamel.yaml
+    # has the say, whose errors also say more.
+    if not _OF_VERSION.search(text):
+        try:
+            return _Reader(_quick_events(text)).document()
+        except _Unsure:
+            pass
+    return _Reader(_events(text)).document()
+
+
+class _Unsure(Exception):  # noqa: N818 - it says that there is no answer
+    """The quick parser isn't there, or has something against the text."""
+
+
+def _quick_events(text: str) -> Iterator[Any]:
+    import yaml  # noqa: PLC0415 - 20 ms that only a spec file needs
+
+    loader = getattr(yaml, "CSafeLoader", None)
+    if loader is None:
+        raise _Unsure
+    try:
+        yield from yaml.parse(text, Loader=loader)
+    except (yaml.YAMLError, ValueError, OverflowError):
+        raise _Unsure from None
 
 
 def _events(text: str) -> Iterator[Any]:
@@ -144,7 +168,7 @@ class _Reader:
             if key in own:
                 raise NotPlain(f"the key {key!r} stands twice; the first is in line {own[key][0]}.", key_line)
             value = self.node(next(self.events), depth + 1)
-            if key == "<<" and event.style is None:
+            if key == "<<" and not event.style:
                 merged = _to_merge(value, key_line)
             else:
                 own[key] = (key_line, value)
@@ -189,7 +213,7 @@ def _scalar(event: Any) -> Scalar:
     if event.tag not in {None, "!", *(_CORE + name for name in ("str", "null", "bool", "int", "float"))}:
         raise _foreign_tag(event)
     word = _text(event)
-    if event.style is not None or event.tag in {"!", f"{_CORE}str"}:
+    if event.style or event.tag in {"!", f"{_CORE}str"}:
         return word
     if word in _NULL:
         return None

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,9 @@ from typing import Any
 from halfopen.vocabulary import Check, Status
 
 MAX_DETAIL = 4_000
+# Characters of .proto text from which on another process is worth its start.
+_LARGE = 60_000
+_IMAGE = ".image.binpb"
 VERSION_TIMEOUT = 10.0
 # What a program may need to start; a user's tokens and proxies stay out of it.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
@@ -181,9 +185,31 @@ def compiled(
     known = protoc_version()
     if known is None:
         return Check(name=name, tool=PROTOC, version="none", status=Status.SKIPPED, detail=NO_PROTOC), b""
+    large = only is None and sum(map(len, texts.values())) > _LARGE
+    if large and (image := compiled_apart(root, texts)):
+        return answer(name, PROTOC, known, None, looked_at), image
     found = dict.fromkeys(map(str, objections(root, texts, only)))
     image = b"" if found or only is not None else descriptor_set(root, texts)
     return answer(name, PROTOC, known, "\n".join(found) or None, looked_at), image
+
+
+def compiled_apart(root: str, texts: Mapping[str, str]) -> bytes:
+    """The descriptor set, made in a process of its own; empty if the compiler objects to anything.
+
+    In this process the compiler tells its objections apart, and pays for that by generating code each time; and what
+    it warns of, such as an import that isn't used, would be printed.
+    """
+    with written({**_renamed(root), **texts}) as folder:
+        arguments = ("-I", "-m", "grpc_tools.protoc", *_protoc_arguments(folder / root, folder / _IMAGE, root, texts))
+        ran = run(Path(sys.executable), arguments, folder=folder)
+        return (folder / _IMAGE).read_bytes() if ran.status == 0 else b""
+
+
+def _protoc_arguments(root: Path, image: Path, start: str, texts: Iterable[str]) -> list[str]:
+    names = [str(PurePosixPath(path).relative_to(start)) for path in texts if path.endswith(".proto")]
+    places = (root, *known_protos())
+    out = (f"--descriptor_set_out={image}", "--include_imports", "--include_source_info")
+    return [*(f"-I{place}" for place in places), *out, *names]
 
 
 def protoc_version() -> str | None:
@@ -244,6 +270,18 @@ def known_protos() -> list[Path]:
 def is_known_proto(name: str) -> bool:
     """Whether a file of that name needs no copy to be imported."""
     return name in SHIPPED_AS or any((folder / name).is_file() for folder in known_protos())
+
+
+def known_proto(name: str) -> str:
+    """The text of a file that needs no copy to be imported.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    for folder in known_protos():
+        if (folder / name).is_file():
+            return (folder / name).read_text(encoding="utf-8")
+    raise KeyError(name)
 
 
 def _renamed(root: str) -> dict[str, str]:

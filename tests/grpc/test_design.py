@@ -67,7 +67,7 @@ def test_what_an_update_leaves_out_is_told_from_what_it_sets_to_zero() -> None:
     }
     spec = api({"UpdateThing": {"request": request}}, messages={"Thing": {}})
     kinds = {part.name: part.type for part in designed(spec).by_name["UpdateThingRequest"].fields}
-    assert kinds == {**request, "count": "optional int32"}
+    assert kinds == {**request, "count": "optional int32", "update_mask": "google.protobuf.FieldMask"}
     assert decided(spec)["services.ThingService.UpdateThing.request.presence"] == "optional: count"
 
 

@@ -90,3 +90,22 @@ async def test_the_tool_reads_what_is_released_inside_the_project_only(
     assert "  string id = 7;\n" in (project / "design/proto/things.proto").read_text()
     assert outside.is_error
     assert "outside the allowed folders" in outside.content[0].text
+
+
+def test_stubs_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
+    result = halfopen("grpc", EXAMPLE, "--stubs", "python", "--out", "design", "-q", folder=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (tmp_path / "design/stubs/python/orders/server.py").is_file()
+    wrong = halfopen("grpc", EXAMPLE, "--stubs", "cobol", folder=tmp_path)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "'cobol' is not one of 'none', 'python', 'go', 'java', 'typescript'" in wrong.stderr
+
+
+@pytest.mark.anyio
+async def test_the_tool_writes_stubs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUDE_PROJECT_DIR", str(tmp_path))
+    spec = {"package": "acme.v1", "services": {"ThingService": {"DoIt": {"idempotency": "no-side-effects"}}}}
+    async with Client(build_server()) as client:
+        result = await client.call_tool("design_grpc", {**spec, "stubs": "python", "write_to": "design"})
+    assert not result.is_error, result.content
+    assert "def do_it(" in (tmp_path / "design/stubs/python/acme/client.py").read_text()

@@ -71,6 +71,7 @@ import "acme/things/v1/types.proto";
 import "google/api/annotations.proto";
 import "google/protobuf/empty.proto";
 import "google/longrunning/operations.proto";
+import "google/protobuf/any.proto";
 service Things {
   option deprecated = true;
   // Gets one.
@@ -84,6 +85,7 @@ service Things {
     option idempotency_level = NO_SIDE_EFFECTS;
   }
   rpc Delete(google.protobuf.Empty) returns (google.longrunning.Operation);
+  rpc Touch(google.protobuf.Timestamp) returns (google.protobuf.Any);
   rpc ListThings(ListThingsRequest) returns (ListThingsResponse);
   rpc Watch(stream GetThingRequest) returns (stream Thing);
 }
@@ -120,7 +122,7 @@ def test_a_package_that_is_rendered_again_means_the_same(tmp_path: Path, package
     before, after = images(tmp_path, report)
     assert meaning(after, package) == meaning(before, package)
     assert [check.name for check in report.checks if check.status is not Status.PASSED] == []
-    assert len(meaning(before, package)) == snapshot({"acme.things.v1": 42, "acme.common.v1": 12})[package]
+    assert len(meaning(before, package)) == snapshot({"acme.things.v1": 43, "acme.common.v1": 12})[package]
 
 
 def test_its_checked_spec_loads_to_the_same(tmp_path: Path) -> None:
@@ -178,16 +180,19 @@ def test_options_are_spelled_as_they_were(tmp_path: Path) -> None:
 def test_findings_lead_to_the_line_of_the_file(tmp_path: Path) -> None:
     assert [f"{each.code} {each.severity} {each.evidence[0]}" for each in taken(laid(tmp_path)).findings] == snapshot(
         [
-            "PRT07 error protos/acme/things/v1/service.proto:22 (services.Things.Watch.kind)",
-            "IDP05 warning protos/acme/things/v1/service.proto:20 (services.Things.Delete)",
-            "IDP05 warning protos/acme/things/v1/service.proto:21 (services.Things.ListThings)",
-            "IDP05 warning protos/acme/things/v1/service.proto:22 (services.Things.Watch)",
-            "PRT06 warning protos/acme/things/v1/service.proto:20 (services.Things.Delete.request)",
-            "PRT06 warning protos/acme/things/v1/service.proto:20 (services.Things.Delete.response)",
-            "PRT06 warning protos/acme/things/v1/service.proto:11 (services.Things.GetThing.request)",
-            "PRT06 warning protos/acme/things/v1/service.proto:22 (services.Things.Watch.request)",
-            "PRT06 warning protos/acme/things/v1/service.proto:22 (services.Things.Watch.response)",
-            "PRT11 warning protos/acme/things/v1/service.proto:11 (services.Things.GetThing.response)",
+            "PRT07 error protos/acme/things/v1/service.proto:24 (services.Things.Watch.kind)",
+            "IDP05 warning protos/acme/things/v1/service.proto:21 (services.Things.Delete)",
+            "IDP05 warning protos/acme/things/v1/service.proto:23 (services.Things.ListThings)",
+            "IDP05 warning protos/acme/things/v1/service.proto:22 (services.Things.Touch)",
+            "IDP05 warning protos/acme/things/v1/service.proto:24 (services.Things.Watch)",
+            "PRT06 warning protos/acme/things/v1/service.proto:21 (services.Things.Delete.request)",
+            "PRT06 warning protos/acme/things/v1/service.proto:21 (services.Things.Delete.response)",
+            "PRT06 warning protos/acme/things/v1/service.proto:12 (services.Things.GetThing.request)",
+            "PRT06 warning protos/acme/things/v1/service.proto:22 (services.Things.Touch.request)",
+            "PRT06 warning protos/acme/things/v1/service.proto:22 (services.Things.Touch.response)",
+            "PRT06 warning protos/acme/things/v1/service.proto:24 (services.Things.Watch.request)",
+            "PRT06 warning protos/acme/things/v1/service.proto:24 (services.Things.Watch.response)",
+            "PRT11 warning protos/acme/things/v1/service.proto:12 (services.Things.GetThing.response)",
         ]
     )
 

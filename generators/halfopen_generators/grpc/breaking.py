@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from halfopen.checkers import programs
@@ -15,6 +15,7 @@ from halfopen.source import Location
 from halfopen.vocabulary import Check, Evidence, Finding, Severity, Status
 from halfopen.wording import count
 from halfopen_generators.grpc.codes import finding
+from halfopen_generators.grpc.layout import HTTP_OPTION
 from halfopen_generators.grpc.plan import Api
 from halfopen_generators.grpc.policy import Break, policy
 from halfopen_generators.grpc.released import Previous
@@ -51,7 +52,15 @@ def compare(api: Api, image: bytes, previous: Previous) -> tuple[Check, tuple[Fi
     """The check against the released version, and a finding for each break."""
     names = {file.path for file in api.files} | {file.name for file in previous.files}
     found, told = breaks(image, previous.image, previous.given, names)
+    if any(option.startswith(HTTP_OPTION) for rpc in api.methods for option in rpc.options):
+        told = tuple(map(_in_json, told))
     return found, tuple(explained(each, at(*_place(api, each))) for each in told)
+
+
+def _in_json(told: Told) -> Told:
+    """The break of an API that is called over HTTP and JSON too: there a name is on the wire."""
+    known = told.known.model_copy(update={"code": "PRT10"}) if told.rule in policy().in_json else told.known
+    return replace(told, known=known)
 
 
 def breaks(image: bytes, released: bytes, given: str, names: Collection[str]) -> tuple[Check, tuple[Told, ...]]:

@@ -3,51 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from halfopen.checkers import programs
 from halfopen.progress import Progress
-from halfopen.registry import Judged, Options
-from halfopen.vocabulary import Check, Finding, Severity, Status
+from halfopen.registry import Judged
+from halfopen.vocabulary import Artifact, Check, Finding, Severity, Status
 from halfopen.wording import count
 from halfopen_generators.grpc import proto_file, service_config
 from halfopen_generators.grpc.breaking import NAME as RELEASED
 from halfopen_generators.grpc.breaking import compare
 from halfopen_generators.grpc.imported import placed
 from halfopen_generators.grpc.lint import lint
+from halfopen_generators.grpc.options import GrpcOptions
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api
 from halfopen_generators.grpc.rules import static_findings
+from halfopen_generators.grpc.stubs import compiled
 
+_AT_ONCE = 4
 _COMPILES = "the package compiles"
 _LINT = "the package is well formed"
 _FORMAT = "the package is formatted"
 
 
-def check(api: Api, options: Options, progress: Progress) -> Judged:
-    """Everything that can say no to the design, asked."""
-    del options  # there are none
+@dataclass(frozen=True)
+class _Question:
+    """What is asked, of which tool, and how; some can be asked only once the package is compiled."""
+
+    name: str
+    tool: str
+    ask: Callable[[], Check]
+    of_image: bool = False
+
+
+def check(api: Api, options: GrpcOptions, progress: Progress) -> Judged:
+    """Everything that can say no to the design, asked; most at once, since most wait for another process."""
     broken: list[Finding] = []
-    checks: list[Check] = []
-    for name, tool, ask in _questions(api, broken):
-        progress.report(len(checks), "checks done")
-        if progress.cancelled():
-            checks.append(Check(name=name, tool=tool, version="none", status=Status.SKIPPED, detail="interrupted."))
-        else:
-            checks.append(ask())
+    files = tuple(proto_file.artifacts(api))
+    questions = tuple(_questions(api, files, broken, options))
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        first, *rest = questions
+        answers = {each.name: pool.submit(each.ask) for each in rest if not each.of_image}
+        checks = [first.ask()]
+        answers |= {each.name: pool.submit(each.ask) for each in rest if each.of_image}
+        for each in rest:
+            progress.report(len(checks), "checks done")
+            checks.append(_answered(each, answers[each.name], progress))
     progress.report(len(checks), "checks done")
-    unsaid = api.imported.unsaid if api.imported else ()
-    findings = tuple(
-        sorted(
-            (*(placed(each, api.imported) for each in (*static_findings(api), *broken)), *unsaid), key=_gravest_first
-        )
-    )
+    found = [placed(each, api.imported) for each in (*static_findings(api), *broken)]
+    findings = tuple(sorted([*found, *(api.imported.unsaid if api.imported else ())], key=_gravest_first))
     summary = _summary(api, findings, checks, broken=bool(broken))
-    return Judged(summary=summary, findings=findings, checks=tuple(checks))
+    # The files are made once, for the checks and for the answer.
+    return Judged(summary=summary, findings=findings, checks=tuple(checks), details=files)
 
 
-def _questions(api: Api, broken: list[Finding]) -> Iterator[tuple[str, str, Callable[[], Check]]]:
-    """What is asked, of which tool, and how; breaks of what is released are put into `broken`."""
-    texts = {artifact.path: artifact.text for artifact in proto_file.artifacts(api)}
+def _answered(question: _Question, answer: Future[Check], progress: Progress) -> Check:
+    # One that is being asked is waited for, since nothing ends it, but who interrupts doesn't wait to hear of it.
+    if progress.cancelled():
+        answer.cancel()
+        why = "interrupted."
+        return Check(name=question.name, tool=question.tool, version="none", status=Status.SKIPPED, detail=why)
+    return answer.result()
+
+
+def _questions(api: Api, files: Iterable[Artifact], broken: list[Finding], options: GrpcOptions) -> Iterator[_Question]:
+    """All of them, first whether the package compiles; breaks of what is released are put into `broken`."""
+    texts = {artifact.path: artifact.text for artifact in files}
     own = [f"{PROTO_ROOT}/{file.path}" for file in api.files]
     looked_at = _sizes(api)
     image = b""
@@ -57,9 +80,9 @@ def _questions(api: Api, broken: list[Finding]) -> Iterator[tuple[str, str, Call
         found, image = programs.compiled(_COMPILES, PROTO_ROOT, texts, looked_at=looked_at)
         return found
 
-    yield _COMPILES, programs.PROTOC, compile_it
-    yield _LINT, programs.BUF.name, lambda: _lint(api, image, looked_at)
-    yield _FORMAT, programs.BUF.name, lambda: _format({path: texts[path] for path in own})
+    yield _Question(_COMPILES, programs.PROTOC, compile_it)
+    yield _Question(_LINT, programs.BUF.name, lambda: _lint(api, image, looked_at), of_image=True)
+    yield _Question(_FORMAT, programs.BUF.name, lambda: _format({path: texts[path] for path in own}))
     if (previous := api.previous) is not None:
 
         def compare_it() -> Check:
@@ -67,11 +90,13 @@ def _questions(api: Api, broken: list[Finding]) -> Iterator[tuple[str, str, Call
             broken.extend(told)
             return found
 
-        yield RELEASED, programs.BUF.name, compare_it
+        yield _Question(RELEASED, programs.BUF.name, compare_it, of_image=True)
     retried = sum(rpc.retry is not None for rpc in api.methods)
     timed = f"{count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
     config = service_config.spelled(api)
-    yield service_config.NAME, service_config.TOOL, lambda: service_config.accepted(config, looked_at=timed)
+    yield _Question(service_config.NAME, service_config.TOOL, lambda: service_config.accepted(config, looked_at=timed))
+    if options.stubs != "none":
+        yield _Question(compiled.NAME, compiled.tool(options.stubs), lambda: compiled.check(api, options.stubs))
 
 
 def _lint(api: Api, image: bytes, looked_at: str) -> Check:

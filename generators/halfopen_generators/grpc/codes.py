@@ -18,6 +18,7 @@ CODES = Codes(
         "PRT07": Code("stream without deadline or flow policy", 1),
         "PRT08": Code("money as float or time as text", 1),
         "PRT09": Code("service config retries unsafe codes or methods", 7),
+        "PRT10": Code("JSON name or path broken under transcoding", 3),
         "PRT11": Code("undeclared conflict between buf and AIP rules", 3),
         "PRT12": Code("gRPC for a public audience", 1),
         "PRT13": Code("imported, and not to be said in gRPC", 3),

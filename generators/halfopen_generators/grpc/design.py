@@ -19,7 +19,7 @@ from halfopen_generators.grpc.option_text import block, quoted
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MessagePlan, MethodPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.previous import read_previous
-from halfopen_generators.grpc.references import check_references, request_name, service_name
+from halfopen_generators.grpc.references import check_references, fields, request_name, service_name
 from halfopen_generators.grpc.references import methods as rpcs
 from halfopen_generators.grpc.released import Previous
 from halfopen_generators.grpc.spec import GrpcSpec, HttpSpec, MessageSpec, MethodSpec
@@ -181,7 +181,7 @@ def _of_the_channel(spec: GrpcSpec, services: list[ServicePlan]) -> Iterator[Dec
         instead_of=("pick_first", "a proxy or mesh that balances each call"),
         law=LAW_OF_RESILIENCE,
     )
-    if any(rpc.retry for rpc in _all(services)):
+    if any(rpc.retry or rpc.hedging for rpc in _all(services)):
         yield Decision(
             about="service config: retryThrottling",
             choice=f"maxTokens {retry.max_tokens.value}, tokenRatio {retry.token_ratio.value:g}",
@@ -198,13 +198,14 @@ def _of_the_channel(spec: GrpcSpec, services: list[ServicePlan]) -> Iterator[Dec
         instead_of=("no health checking: a server that is up and broken gets its share of calls",),
         law=LAW_OF_RESILIENCE,
     )
-    yield Decision(
-        about="service config: hedging",
-        choice="none",
-        because="It multiplies load whenever servers are slow, which is when they can bear it least.",
-        instead_of=("hedgingPolicy for reads, once the tail of their latency was measured",),
-        law=LAW_OF_RESILIENCE,
-    )
+    if not any(rpc.hedging for rpc in _all(services)):
+        yield Decision(
+            about="service config: hedging",
+            choice="none",
+            because="It multiplies load whenever servers are slow, which is when they can bear it least.",
+            instead_of=("hedgingPolicy for reads, once the tail of their latency was measured",),
+            law=LAW_OF_RESILIENCE,
+        )
 
 
 def _of_money(messages: list[MessagePlan]) -> Iterator[Decision]:
@@ -228,14 +229,17 @@ def _method(made: Elements, service: str, name: str, asked: MethodSpec) -> tuple
     for side, body in (("request", asked.request), ("response", asked.response)):
         names[side] = body if isinstance(body, str) else _own_name(made, service, name, base, side)
         if isinstance(body, MessageSpec):
-            pages = (PAGE_REQUEST if side == "request" else PAGE_RESPONSE) if paginated else ()
+            more = (PAGE_REQUEST if side == "request" else PAGE_RESPONSE) if paginated else ()
+            if side == "request" and _wants_mask(made, service, name, body, made.decided):
+                more = (*more, (policy().fields.mask, "field_mask"))
             what = {"request": f"What {name} takes.", "response": f"What {name} answers with."}[side]
             partial = side == "request" and policy().is_("partial", name)
             place = (*location, side)
-            own.append(made.message(names[side], body, place, what, more=pages, partial=partial))
+            own.append(made.message(names[side], body, place, what, more=more, partial=partial))
     deadline = methods.deadline(asked, location, made.decided)
     errors = methods.errors(name, asked, location, made.decided)
     retry = methods.retry(asked, deadline, location, made.decided)
+    hedging = methods.hedging(asked, deadline, location, made.decided)
     resumable = methods.resumable(made.spec, asked)
     methods.decide_stream(asked, location, made.decided, resumable=resumable)
     methods.decide_idempotency(asked, location, made.decided)
@@ -262,10 +266,33 @@ def _method(made: Elements, service: str, name: str, asked: MethodSpec) -> tuple
             retry_asked=asked.retry is not None,
             codes_asked=asked.retry.codes if asked.retry else (),
             http=asked.http,
+            hedging=hedging,
+            hedging_asked=asked.hedging is not None,
             options=made.options(f"{_released_name(made, service)}.{name}", *_http(asked.http)),
         ),
         own,
     )
+
+
+def _wants_mask(made: Elements, service: str, name: str, body: MessageSpec, decided: list[Decision]) -> bool:
+    """Whether the rpc changes a resource that it is sent, and nothing says yet which fields of it."""
+    known = made.base.requests if made.base else {}
+    released = (service, name) in known or (service_name(service), name) in known
+    types = [field_type(part.type).name for _, _, part in fields(body)]
+    resources = [kind for kind in types if kind in made.spec.messages]
+    if not policy().is_("partial", name) or released or not resources or "field_mask" in types:
+        return False
+    decided.append(
+        Decision(
+            about=f"services.{service}.{name}.update_mask",
+            choice=f"{policy().fields.mask}: field_mask in the request",
+            because=f"It is sent a whole {resources[0]} and may mean a part of it: without a mask a caller that "
+            "doesn't know a new field sets it back to nothing. Left empty it means all fields that are set (AIP-134).",
+            instead_of=("the whole resource each time", "a field for each thing that may change"),
+            law=LAW_OF_FALLACIES,
+        )
+    )
+    return True
 
 
 def _released_name(made: Elements, service: str) -> str:

@@ -41,7 +41,15 @@ class Fault:
 def rule_options(asked: FieldSpec, *, is_enum: bool) -> tuple[str, ...]:
     """The options of a field in whose rules `faults` finds none."""
     kind = field_type(asked.type)
-    return tuple(f"{OPTION}{path} = {text}" for path, text in _spelled(asked.rules, kind, is_enum=is_enum))
+    family = _family(kind, is_enum=is_enum)
+    entries = list(_entries(asked.rules, kind, is_enum=is_enum))
+    found = [f"{OPTION}.{_OF_ANY} = {literal(asked.rules[_OF_ANY])}"] if _OF_ANY in asked.rules else []
+    if len(entries) == 1 and not entries[0].endswith("}"):
+        name, _, value = entries[0].partition(": ")
+        found.append(f"{OPTION}.{family}.{name} = {value}")
+    elif entries:
+        found.append(f"{OPTION}.{family} = {block(entries)}")
+    return tuple(found)
 
 
 def faults(rules: Mapping[str, Any], kind: FieldType, *, is_enum: bool) -> Iterator[Fault]:
@@ -75,22 +83,23 @@ def _family(kind: FieldType, *, is_enum: bool) -> str:
     return kind.name if kind.name in {*SCALARS, *_WELL_KNOWN} else ""
 
 
-def _spelled(rules: Mapping[str, Any], kind: FieldType, *, is_enum: bool) -> Iterator[tuple[str, str]]:
-    """Each rule as the path below the option and its value."""
-    family = _family(kind, is_enum=is_enum)
+def _entries(rules: Mapping[str, Any], kind: FieldType, *, is_enum: bool) -> Iterator[str]:
+    """The rules as the entries of a message; one that is to be there (`required`) is none of them."""
+    known = _rules_of(_family(kind, is_enum=is_enum))
     for name, value in rules.items():
         if name == _OF_ANY:
-            yield f".{name}", literal(value)
-        elif name in _INNER.get(kind.label, ()):
+            continue
+        if name in _INNER.get(kind.label, ()):
             one = FieldType(kind.key) if name == "keys" else FieldType(kind.name)
-            inner = _spelled(value, one, is_enum=is_enum and name != "keys")
-            yield from ((f".{family}.{name}{path}", text) for path, text in inner)
+            of_enum = is_enum and name != "keys"
+            inner = [f"{_OF_ANY}: {literal(value[_OF_ANY])}"] if _OF_ANY in value else []
+            if entries := list(_entries(value, one, is_enum=of_enum)):
+                inner.append(f"{_family(one, is_enum=of_enum)}: {block(entries)}")
+            yield f"{name}: {block(inner)}"
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            yield from (f"{name}: {_literal(known[name], each)}" for each in value)
         else:
-            field = _rules_of(family)[name]
-            if isinstance(value, Sequence) and not isinstance(value, str):
-                yield f".{family}", block(f"{name}: {_literal(field, each)}" for each in value)
-            else:
-                yield f".{family}.{name}", _literal(field, value)
+            yield f"{name}: {_literal(known[name], value)}"
 
 
 def _literal(field: Field, value: Any) -> str:
@@ -159,6 +168,6 @@ def _rules_of(family: str) -> Mapping[str, Field]:
 def _messages() -> Mapping[str, DescriptorProto]:
     from google.protobuf.descriptor_pb2 import FileDescriptorSet  # noqa: PLC0415 - only who has rules pays for it
 
-    importing = f'syntax = "proto3";\nimport "{FILE}";\n'
+    importing = f'syntax = "proto3";\nimport "{FILE}";\nmessage Rules {{ buf.validate.FieldRules of = 1; }}\n'
     files = FileDescriptorSet.FromString(programs.descriptor_set(".", {"rules.proto": importing})).file
     return {message.name: message for file in files if file.name == FILE for message in file.message_type}

@@ -9,7 +9,7 @@ from halfopen.durations import spell_duration
 from halfopen.protobuf import field_type
 from halfopen.source import Location, spell
 from halfopen.vocabulary import Decision
-from halfopen_generators.grpc.plan import RetryPlan
+from halfopen_generators.grpc.plan import HedgingPlan, RetryPlan
 from halfopen_generators.grpc.policy import Verb, policy
 from halfopen_generators.grpc.references import fields
 from halfopen_generators.grpc.spec import GrpcSpec, Idempotency, Kind, MessageSpec, MethodSpec, Status
@@ -110,6 +110,8 @@ def errors(name: str, asked: MethodSpec, location: Location, decided: list[Decis
 def retry(asked: MethodSpec, deadline: float, location: Location, decided: list[Decision]) -> RetryPlan | None:
     """What clients repeat by themselves; nothing where a second call may do harm."""
     about = f"{spell(location)}.retry"
+    if asked.hedging is not None and no_hedging(asked.kind, asked.idempotency) is None:
+        return None  # gRPC takes one of the two
     if (reason := no_retry(asked.kind, asked.idempotency)) is not None:
         decided.append(
             Decision(about=about, choice="none", because=reason, instead_of=("retryPolicy",), law=LAW_OF_IDEMPOTENCY)
@@ -135,6 +137,36 @@ def retry(asked: MethodSpec, deadline: float, location: Location, decided: list[
         )
     )
     return plan
+
+
+def hedging(asked: MethodSpec, deadline: float, location: Location, decided: list[Decision]) -> HedgingPlan | None:
+    """What clients send again before there is an answer: reads only, and where the spec asks for it."""
+    if asked.hedging is None or no_hedging(asked.kind, asked.idempotency) is not None:
+        return None
+    known = policy().hedging
+    attempts = asked.hedging.attempts or known.attempts.value
+    delay = asked.hedging.delay or max(deadline * known.share.value, _SHORTEST_WAIT)
+    decided.append(
+        Decision(
+            about=f"{spell(location)}.hedging",
+            choice=f"{attempts} tries, the next after {spell_duration(round(delay, 3))}",
+            because="The spec asks for it, and a read changes nothing. "
+            + (known.share.source if asked.hedging.delay is None else "The spec says when.")
+            + " Java and Node clients do it; those of Go and of C-core (Python, C++) send one try (gRFC A6).",
+            instead_of=("retryPolicy, which waits for the first to fail", "one try"),
+            law=LAW_OF_RESILIENCE,
+        )
+    )
+    return HedgingPlan(attempts, delay, known.codes)
+
+
+def no_hedging(kind: Kind, idempotency: Idempotency | None) -> str | None:
+    """Why clients must not send such an rpc several times at once; None if they may."""
+    if idempotency != "no-side-effects":
+        return "Two tries run at once, and each may have its effect: only what has none may be sent so."
+    if kind in {"client-stream", "bidi"}:
+        return "What the client streams would have to be sent to several servers at once."
+    return None
 
 
 def no_retry(kind: Kind, idempotency: Idempotency | None) -> str | None:

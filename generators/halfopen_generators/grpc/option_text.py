@@ -74,9 +74,9 @@ def _escaped(letter: str) -> str:
 
 
 def block(entries: Iterable[str]) -> str:
-    """A message of those `name: value` entries: on one line if there is one that fits it."""
+    """A message of those `name: value` entries: on one line if there is one that holds no message itself."""
     lines = list(entries)
-    if len(lines) == 1 and "\n" not in lines[0]:
+    if len(lines) == 1 and not lines[0].endswith("}"):
         return f"{{{lines[0]}}}"
     inner = "\n".join(f"  {line}" for entry in lines for line in entry.splitlines())
     return f"{{\n{inner}\n}}" if lines else "{}"

@@ -9,13 +9,14 @@ from halfopen.markdown import Table, optional_table, table
 from halfopen.registry import Judged
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact, Check, Finding
-from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MethodPlan, RetryPlan, ServicePlan, Span
+from halfopen_generators.grpc import stubs
+from halfopen_generators.grpc.plan import PROTO_ROOT, Api, HedgingPlan, MethodPlan, RetryPlan, ServicePlan, Span
 from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.proto_file import PROMISES
 
 _MARKDOWN = "text/markdown"
 _MOST_DRAWN = 40
-_BREAKS = frozenset({"PRT01", "PRT02"})
+_BREAKS = frozenset({"PRT01", "PRT02", "PRT10"})
 # What every call may fail with, whatever the rpc.
 _OF_EVERY_CALL = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
@@ -43,7 +44,7 @@ def _design(api: Api, judged: Judged, files: Iterable[str]) -> dict[str, object]
             ("About", "Decided", "Instead of", "Because"),
             ((d.about, d.choice, "; ".join(d.instead_of) or "-", d.because) for d in api.decisions),
         ),
-        "files": [(path, _what(path)) for path in sorted(files)],
+        "files": [(path, _what(path)) for path in sorted(set(map(_listed, files)))],
     }
 
 
@@ -70,6 +71,12 @@ def _checks(checks: Iterable[Check]) -> Table:
     return table(("Check", "Tool", "Result", "What was looked at"), rows)
 
 
+def _listed(path: str) -> str:
+    """What the page lists: the file, or for all of a language's stubs the folder."""
+    parts = path.split("/")
+    return f"{parts[0]}/{parts[1]}/" if parts[0] == stubs.FOLDER else path
+
+
 def _what(path: str) -> str:
     known = {
         "API.md": "what callers read",
@@ -77,6 +84,8 @@ def _what(path: str) -> str:
         "buf.yaml": "lints and compares the package: `buf lint`, `buf breaking`",
         "service-config.json": "what clients do by themselves: deadlines, retries, load balancing",
     }
+    if path.startswith(f"{stubs.FOLDER}/"):
+        return "a server to fill in and a client that keeps to the design; its README.md says how to run them"
     return known.get(path, "the package" if path.endswith(".proto") else "the spec as it was checked")
 
 
@@ -141,9 +150,13 @@ def _rpc(rpc: MethodPlan) -> tuple[str, ...]:
         f"{gives}{rpc.gives}",
         spell_duration(rpc.deadline),
         PROMISES[rpc.idempotency],
-        _tries(rpc.retry),
+        _hedged(rpc.hedging) if rpc.hedging else _tries(rpc.retry),
         ", ".join(rpc.errors) or "-",
     )
+
+
+def _hedged(hedging: HedgingPlan) -> str:
+    return f"{hedging.attempts} tries at once, the next each {spell_duration(round(hedging.delay, 3))}"
 
 
 def _tries(retry: RetryPlan | None) -> str:

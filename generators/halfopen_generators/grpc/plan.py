@@ -97,6 +97,15 @@ class RetryPlan:
 
 
 @dataclass(frozen=True)
+class HedgingPlan:
+    """What clients send again before there is an answer: tries in all, and seconds between them."""
+
+    attempts: int
+    delay: float
+    codes: tuple[Status, ...]  # those after which the other tries go on
+
+
+@dataclass(frozen=True)
 class MethodPlan:
     """One rpc. `request` and `response` are messages of the package, `empty`, or another package's by the full name.
 
@@ -124,6 +133,8 @@ class MethodPlan:
     retry_asked: bool
     codes_asked: tuple[Status, ...]
     http: HttpSpec | None = None
+    hedging: HedgingPlan | None = None
+    hedging_asked: bool = False
     options: tuple[str, ...] = ()
 
     @property

@@ -43,6 +43,24 @@ class Retries(_Policy):
     allowed: tuple[Status, ...]
 
 
+class Server(_Policy):
+    """What a server and a channel do that no rpc has for itself."""
+
+    notice: Figure[Duration]
+    kept_for: Figure[Duration]
+    most_kept: Figure[int]
+    ping_every: Figure[Duration]
+    ping_answer: Figure[Duration]
+
+
+class Hedging(_Policy):
+    """What clients send again before there is an answer."""
+
+    attempts: Figure[int]
+    share: Figure[float]
+    codes: tuple[Status, ...]
+
+
 class Numbers(_Policy):
     """What a field's number costs."""
 
@@ -71,6 +89,7 @@ class FieldWords(_Policy):
 
     request_id: tuple[str, ...]
     resume: tuple[str, ...]
+    mask: str
     money: tuple[str, ...]
     time: tuple[str, ...]
 
@@ -89,12 +108,15 @@ class GrpcPolicy(_Policy):
 
     deadlines: Deadlines
     retry: Retries
+    server: Server
+    hedging: Hedging
     numbers: Numbers
     statuses: dict[Status, StatusPolicy]
     errors: Errors
     verbs: dict[Verb, tuple[str, ...]]
     fields: FieldWords
     breaks: dict[str, Break]
+    in_json: tuple[str, ...]
     in_protos: dict[str, str]
 
     def is_(self, verb: Verb, method: str) -> bool:

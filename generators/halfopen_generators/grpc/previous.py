@@ -167,9 +167,10 @@ class _Reader:
         return texts
 
     def _compiled(self, texts: Mapping[str, str]) -> bytes:
-        for objection in programs.objections(".", texts):
-            self._no(f"{self.given!r} doesn't compile: {str(objection).rstrip('.')}.")
-        return programs.descriptor_set(".", texts)
+        if image := programs.compiled_apart(".", texts):
+            return image
+        first = next(programs.objections(".", texts), "the compiler doesn't say why")
+        return self._no(f"{self.given!r} doesn't compile: {str(first).rstrip('.')}.")
 
 
 def _of_interest(files: Iterable[tuple[str, Callable[[], bytes]]]) -> Iterator[tuple[str, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -53,6 +54,7 @@ def artifacts(api: Api) -> Iterator[Artifact]:
     """The .proto files of the package, those of others that it imports, and buf.yaml."""
     templates = environment("halfopen_generators.grpc")
     for file in api.files:
+        nested = _Nested(file)
         text = templates.get_template("proto/api.proto.j2").render(
             file={
                 "head": f"{api.name}, as its spec has it. Change the spec, not this file.",
@@ -64,8 +66,8 @@ def artifacts(api: Api) -> Iterator[Artifact]:
                 "options": sorted(file.options, key=lambda text: (text.startswith("("), text.partition(" = ")[0])),
                 "extensions": file.extensions,
                 "services": [_service(service) for service in file.services],
-                "messages": _messages(file, ""),
-                "enums": _enums(file, ""),
+                "messages": nested.messages(""),
+                "enums": nested.enums(""),
             }
         )
         yield Artifact(path=f"{PROTO_ROOT}/{file.path}", media_type=_PROTO, text=text)
@@ -138,16 +140,25 @@ def _level(idempotency: Idempotency | None) -> tuple[str, ...]:
     return (f"idempotency_level = {level}",) if level else ()
 
 
-def _messages(file: FilePlan, within: str) -> list[dict[str, object]]:
-    """The messages that stand in the file itself, or in one of its messages; each with what stands in it."""
-    return [_message(message, file) for message in file.messages if message.name.rpartition(".")[0] == within]
+class _Nested:
+    """What stands in the file itself (""), and in each of its messages."""
+
+    def __init__(self, file: FilePlan) -> None:
+        self._messages: dict[str, list[MessagePlan]] = defaultdict(list)
+        self._enums: dict[str, list[EnumPlan]] = defaultdict(list)
+        for message in file.messages:
+            self._messages[message.name.rpartition(".")[0]].append(message)
+        for enum in file.enums:
+            self._enums[enum.name.rpartition(".")[0]].append(enum)
+
+    def messages(self, within: str) -> list[dict[str, object]]:
+        return [_message(message, self) for message in self._messages.get(within, ())]
+
+    def enums(self, within: str) -> list[dict[str, object]]:
+        return [_enum(enum) for enum in self._enums.get(within, ())]
 
 
-def _enums(file: FilePlan, within: str) -> list[dict[str, object]]:
-    return [_enum(enum) for enum in file.enums if enum.name.rpartition(".")[0] == within]
-
-
-def _message(message: MessagePlan, file: FilePlan) -> dict[str, object]:
+def _message(message: MessagePlan, nested: _Nested) -> dict[str, object]:
     groups: dict[str, list[FieldPlan]] = {}
     order: list[FieldPlan | str] = []
     for part in message.fields:
@@ -170,8 +181,8 @@ def _message(message: MessagePlan, file: FilePlan) -> dict[str, object]:
         "options": message.options,
         "parts": parts,
         "reserved": reserved,
-        "messages": _messages(file, message.name),
-        "enums": _enums(file, message.name),
+        "messages": nested.messages(message.name),
+        "enums": nested.enums(message.name),
     }
 
 

@@ -13,11 +13,12 @@ from halfopen_generators.grpc.field_rules import faults
 from halfopen_generators.grpc.foreign import file_of
 from halfopen_generators.grpc.released import Previous
 from halfopen_generators.grpc.spec import FieldSpec, GrpcSpec, MessageSpec, MethodSpec
-from halfopen_generators.grpc.types import LEGAL, WORDS
+from halfopen_generators.grpc.types import LEGAL, WELL_KNOWN, WORDS
 
 _LANGUAGES = "a reserved word of a language that stubs are generated in"
 _ONEOF = "oneof"
 _TYPE = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
+_VARIABLE = re.compile(r"\{([A-Za-z0-9_.]+)(?:=[^}]*)?\}")
 _FIELD = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 MAX_NAME = 64
 
@@ -188,11 +189,15 @@ def _unknown(name: str, spec: GrpcSpec) -> str:
 def _methods(spec: GrpcSpec, base: Previous | None, source: Source) -> Iterator[Problem]:
     for location, method in methods(spec):
         for side, body in (("request", method.request), ("response", method.response)):
-            known = isinstance(body, str) and (body in spec.messages or body == "empty" or _has(body, base))
+            known = isinstance(body, str) and (body in spec.messages or body in WELL_KNOWN or _has(body, base))
             if isinstance(body, str) and not known:
                 near = nearest(body, spec.messages)
                 hint = f" Did you mean {near}?" if near else ""
                 yield source.problem((*location, side), f"no message is called {body!r}.{hint}")
+        yield from _http(spec, method, location, source)
+        if method.retry is not None and method.hedging is not None:
+            message = "an rpc is retried or hedged, not both (gRFC A6): leave one of them out."
+            yield source.problem((*location, "hedging"), message)
         if not method.paginated:
             continue
         place = (*location, "paginated")
@@ -204,6 +209,24 @@ def _methods(spec: GrpcSpec, base: Previous | None, source: Source) -> Iterator[
             yield source.problem(place, "the response holds no repeated field, so there is nothing to page through.")
         else:
             yield from _page_fields(method.request, method.response, location, source)
+
+
+def _http(spec: GrpcSpec, method: MethodSpec, location: Location, source: Source) -> Iterator[Problem]:
+    """Variables of a path, and the body, are fields of the request."""
+    if method.http is None:
+        return
+    body = spec.messages.get(method.request) if isinstance(method.request, str) else method.request
+    if body is None:
+        return  # another package's message, whose fields the spec doesn't know
+    known = {str(path[-1]): part.type for path, _, part in fields(body)}
+    wanted = [("path", name) for name in _VARIABLE.findall(method.http.path)]
+    wanted += [("body", method.http.body)] if method.http.body not in {None, "*"} else []
+    for what, name in wanted:
+        first = str(name).partition(".")[0]
+        if first not in known:
+            key = "body" if what == "body" else method.http.verb
+            message = f"the {what} names {first!r}, which is no field of the request."
+            yield source.problem((*location, "http", key), message, first, tuple(known))
 
 
 def _has(name: str, base: Previous | None) -> bool:

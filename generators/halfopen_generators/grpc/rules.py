@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from halfopen.durations import spell_duration
 from halfopen.findings import at
@@ -10,10 +10,12 @@ from halfopen.protobuf import field_type
 from halfopen.templates import words
 from halfopen.vocabulary import Certainty, Finding, Severity
 from halfopen_generators.grpc.codes import finding
-from halfopen_generators.grpc.methods import REPEATABLE, no_retry
+from halfopen_generators.grpc.layout import HTTP_OPTION
+from halfopen_generators.grpc.methods import REPEATABLE, no_hedging, no_retry
 from halfopen_generators.grpc.plan import VERSION, Api, FieldPlan, MessagePlan, MethodPlan
 from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.references import service_name
+from halfopen_generators.grpc.released import Element
 from halfopen_generators.grpc.types import SCALARS, WELL_KNOWN
 
 _WHOLE_NUMBERS = frozenset(name for name in SCALARS if "int" in name or "fixed" in name)
@@ -193,6 +195,13 @@ def unsafe_retries(api: Api) -> Iterator[Finding]:
                 "idempotent`; or leave `retry` out.",
                 at(*rpc.location, "retry"),
             )
+        if rpc.hedging_asked and (why := no_hedging(rpc.kind, rpc.idempotency)) is not None:
+            yield finding(
+                "PRT09",
+                f"{rpc.name} asks to be hedged. {why} The service config holds no hedging for it.",
+                "Leave `hedging` out; what may be repeated after it failed is retried instead.",
+                at(*rpc.location, "hedging"),
+            )
         if bad := [code for code in dict.fromkeys(rpc.codes_asked) if code not in allowed]:
             meanings = " ".join(f"{code}: {policy().statuses[code].meaning}" for code in bad)
             yield finding(
@@ -202,6 +211,31 @@ def unsafe_retries(api: Api) -> Iterator[Finding]:
                 f"Retry on {' or '.join(allowed)} only.",
                 at(*rpc.location, "retry", "codes"),
             )
+
+
+def transcoded_paths(api: Api) -> Iterator[Finding]:
+    """PRT10: a released rpc that is no longer where callers over HTTP look for it. buf doesn't look at that."""
+    for rpc in api.methods:
+        old = _elements(api).get(f"{rpc.service}.{rpc.name}") or _elements(api).get(
+            f"{service_name(rpc.service)}.{rpc.name}"
+        )
+        for option in old.options if old else ():
+            if option.startswith(HTTP_OPTION) and option not in rpc.options:
+                yield finding(
+                    "PRT10",
+                    f"{rpc.name} is released as {_bare(option)} and is not any more: whoever calls it over HTTP gets "
+                    "404, or another rpc.",
+                    "Keep the released path, and offer the new one beside it (additional_bindings).",
+                    at(*rpc.location, *(("http",) if rpc.http else ())),
+                )
+
+
+def _elements(api: Api) -> Mapping[str, Element]:
+    return api.previous.elements if api.previous else {}
+
+
+def _bare(option: str) -> str:
+    return " ".join(option.partition(" = ")[2].split())
 
 
 def request_ids(api: Api) -> Iterator[Finding]:
@@ -288,6 +322,7 @@ RULES: tuple[Callable[[Api], Iterator[Finding]], ...] = (
     streams,
     money_and_time,
     unsafe_retries,
+    transcoded_paths,
     request_ids,
     idempotency_levels,
     public_audience,

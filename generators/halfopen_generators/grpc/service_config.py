@@ -37,7 +37,7 @@ def service_config(api: Api) -> dict[str, Any]:
         "loadBalancingConfig": [{"round_robin": {}}],
         "methodConfig": [_method(api, service, rpc) for service in api.services for rpc in service.methods],
     }
-    if any(rpc.retry for rpc in api.methods):
+    if any(rpc.retry or rpc.hedging for rpc in api.methods):
         found["retryThrottling"] = {"maxTokens": retry.max_tokens.value, "tokenRatio": retry.token_ratio.value}
     found["healthCheckConfig"] = {"serviceName": health_name(api.package, api.services)}
     return found
@@ -66,6 +66,12 @@ def _method(api: Api, service: ServicePlan, rpc: MethodPlan) -> dict[str, Any]:
             "maxBackoff": _seconds(rpc.retry.longest_wait),
             "backoffMultiplier": rpc.retry.factor,
             "retryableStatusCodes": list(rpc.retry.codes),
+        }
+    if rpc.hedging is not None:
+        found["hedgingPolicy"] = {
+            "maxAttempts": rpc.hedging.attempts,
+            "hedgingDelay": _seconds(rpc.hedging.delay),
+            "nonFatalStatusCodes": list(rpc.hedging.codes),
         }
     return found
 

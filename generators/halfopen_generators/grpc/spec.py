@@ -128,6 +128,13 @@ class RetrySpec(_Spec):
     codes: tuple[Status, ...] = ()
 
 
+class HedgingSpec(_Spec):
+    """A read that is sent again before the first try has answered; the first answer counts."""
+
+    attempts: int | None = Field(default=None, ge=2, le=5, description="Tries in all.")
+    delay: Duration | None = Field(default=None, description="Before the next try: the p95 of its latency.")
+
+
 class HttpSpec(_Spec):
     """How an rpc is called over HTTP and JSON, as google.api.http has it: one of the verbs with its path."""
 
@@ -168,6 +175,7 @@ class MethodSpec(_Spec):
     errors: tuple[Status, ...] | None = None
     paginated: bool | None = None
     retry: RetrySpec | None = Field(default=None, description="Left out: decided by idempotency.")
+    hedging: HedgingSpec | None = Field(default=None, description="For reads whose slowest calls matter.")
     http: HttpSpec | None = Field(default=None, description="For transcoding: {post: /v1/orders, body: '*'}.")
 
 

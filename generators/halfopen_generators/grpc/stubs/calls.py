@@ -70,9 +70,6 @@ def gaps(api: Api) -> Iterator[str]:
     for call in calls(api):
         rpc = call.rpc
         name = f"{call.service.name}.{rpc.name}"
-        if call.foreign:
-            yield f"{name} takes or answers with a message of another package: its method and its call are not written."
-            continue
         if rpc.idempotency == "idempotent" and call.request_id is None:
             why = "it streams" if rpc.streams else "its request has no id that is a string"
             yield f"{name} is idempotent, and {why}: no answer is kept, so the method has to bear a second call itself."
@@ -80,6 +77,14 @@ def gaps(api: Api) -> Iterator[str]:
             yield f"{name} carries its place, and is not opened anew by itself: {_why_not_resumed(api, rpc)}."
         if rpc.paginated and not call.paged:
             yield f"{name} has pages, and no iterator: its tokens stand in a oneof."
+
+
+def unwritten(api: Api) -> Iterator[str]:
+    """The rpcs that a language leaves out whose names for messages hang on options of their own files, told."""
+    for call in calls(api):
+        if call.foreign:
+            name = f"{call.service.name}.{call.rpc.name}"
+            yield f"{name} takes or answers with a message of another package: its method and its call are not written."
 
 
 def _call(api: Api, service: ServicePlan, rpc: MethodPlan) -> Call:

@@ -10,7 +10,7 @@ from halfopen.vocabulary import Artifact
 from halfopen_generators.grpc import service_config
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, FieldPlan, MessagePlan, ServicePlan
 from halfopen_generators.grpc.proto_file import copies
-from halfopen_generators.grpc.stubs.calls import EMPTY, Call, Path, calls, gaps, grace, spelled
+from halfopen_generators.grpc.stubs.calls import EMPTY, Call, Path, calls, gaps, grace, spelled, unwritten
 from halfopen_generators.grpc.stubs.naming import about, apart, plain_name, version
 
 ROOT = "stubs/go"
@@ -60,7 +60,7 @@ def unsupported(api: Api) -> tuple[str, ...]:
     tidy = (
         f"go.mod does not name the module of {name}: `go mod tidy` adds it, once gen/ is there." for name in unnamed
     )
-    return (*gaps(api), *tidy)
+    return (*unwritten(api), *gaps(api), *tidy)
 
 
 def _artifact(template: str, path: str, media_type: str, values: dict[str, object]) -> Artifact:

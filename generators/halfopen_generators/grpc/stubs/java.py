@@ -9,7 +9,7 @@ from halfopen.templates import environment
 from halfopen.vocabulary import Artifact
 from halfopen_generators.grpc import service_config
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, ServicePlan
-from halfopen_generators.grpc.stubs.calls import Call, calls, gaps, grace
+from halfopen_generators.grpc.stubs.calls import Call, calls, gaps, grace, unwritten
 from halfopen_generators.grpc.stubs.java_names import JavaTypes, capital, method_name
 from halfopen_generators.grpc.stubs.naming import about, apart, in_block_comment, plain_name
 
@@ -51,7 +51,7 @@ def unsupported(api: Api) -> tuple[str, ...]:
     library = (
         ("pom.xml names no library for buf/validate/validate.proto: add build.buf:protovalidate.",) if rules else ()
     )
-    return (*gaps(api), *clashes, *library)
+    return (*unwritten(api), *gaps(api), *clashes, *library)
 
 
 def _artifact(template: str, path: str, media_type: str, values: dict[str, object]) -> Artifact:

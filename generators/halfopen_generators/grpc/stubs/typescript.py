@@ -11,7 +11,7 @@ from halfopen.templates import environment, kebab, pascal
 from halfopen.vocabulary import Artifact
 from halfopen_generators.grpc import service_config
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, ServicePlan
-from halfopen_generators.grpc.stubs.calls import EMPTY, Call, calls, gaps, grace, spelled
+from halfopen_generators.grpc.stubs.calls import EMPTY, Call, calls, gaps, grace, spelled, unwritten
 from halfopen_generators.grpc.stubs.naming import about, apart, in_block_comment, plain_name
 
 ROOT = "stubs/typescript"
@@ -56,6 +56,7 @@ def files(api: Api) -> Iterator[Artifact]:
 def unsupported(api: Api) -> tuple[str, ...]:
     """What the design asks for and this project doesn't do, a sentence each."""
     found = [
+        *unwritten(api),
         *gaps(api),
         _NO_HEALTH,
     ]
