@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from halfopen.protobuf import field_type
 from halfopen_generators.grpc.plan import Api, FieldPlan, MessagePlan, MethodPlan, RetryPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
-from halfopen_generators.grpc.types import SCALARS
+from halfopen_generators.grpc.types import SCALARS, WELL_KNOWN
 
+EMPTY = "google.protobuf.Empty"
 # Types that a place in a stream can have: those that are equal or not, without rounding.
 _PLACES = frozenset(SCALARS) - {"bool", "float", "double"}
 # Kubernetes gives a pod 30 s between SIGTERM and SIGKILL; this leaves some for going NOT_SERVING first.
@@ -38,10 +39,11 @@ class Resume:
 
 @dataclass(frozen=True)
 class Call:
-    """An rpc with the fields that its promises rest on."""
+    """An rpc with the fields that its promises rest on. `foreign`: a message of another package is a side of it."""
 
     service: ServicePlan
     rpc: MethodPlan
+    foreign: bool
     request_id: FieldPlan | None
     paged: bool
     resume: Resume | None
@@ -50,6 +52,11 @@ class Call:
 def calls(api: Api) -> tuple[Call, ...]:
     """Every rpc of every service."""
     return tuple(_call(api, service, rpc) for service in api.services for rpc in service.methods)
+
+
+def spelled(side: str) -> str:
+    """The full name of a well-known type, and any other name as it is."""
+    return WELL_KNOWN[side][0] if side in WELL_KNOWN else side
 
 
 def grace(api: Api) -> float:
@@ -72,11 +79,20 @@ def gaps(api: Api) -> Iterator[str]:
             yield f"{name} has pages, and no iterator: its tokens stand in a oneof."
 
 
+def unwritten(api: Api) -> Iterator[str]:
+    """The rpcs that a language leaves out whose names for messages hang on options of their own files, told."""
+    for call in calls(api):
+        if call.foreign:
+            name = f"{call.service.name}.{call.rpc.name}"
+            yield f"{name} takes or answers with a message of another package: its method and its call are not written."
+
+
 def _call(api: Api, service: ServicePlan, rpc: MethodPlan) -> Call:
     request, response = api.by_name.get(rpc.request), api.by_name.get(rpc.response)
     return Call(
         service=service,
         rpc=rpc,
+        foreign=any(side not in api.by_name and spelled(side) != EMPTY for side in (rpc.request, rpc.response)),
         request_id=_request_id(rpc, request),
         paged=rpc.paginated and _plain(request, "page_token") and _plain(response, "next_page_token"),
         resume=_resume(api, rpc, request, response),

@@ -18,7 +18,7 @@ NAME = "the stubs compile"
 _ELSEWHERE: Mapping[Stubs, tuple[str, str]] = {
     "go": ("go", "buf generate && go build ./..."),
     "java": ("javac", "mvn compile"),
-    "typescript": ("tsc", "npm install && npm run build"),
+    "typescript": ("tsc", "npm install && npm run generate && npm run build"),
 }
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from halfopen_generators.grpc.plan import Api
+from halfopen_generators.grpc.plan import VERSION, Api
 from halfopen_generators.grpc.proto_file import rpc_notes
 from halfopen_generators.grpc.stubs.calls import Call
 
 
 def plain_name(api: Api) -> str:
-    """The API's name in letters, digits and underscores: a released file may be called otherwise."""
-    return re.sub(r"[^a-z0-9_]+", "_", api.name.lower()).strip("_") or "api"
+    """The API's name in letters, digits and underscores, a letter first."""
+    name = re.sub(r"[^a-z0-9_]+", "_", api.name.lower()).strip("_")
+    return name if name[:1].isalpha() else f"api{name}"
 
 
 def version(api: Api) -> str:
     """The version that the package ends in; empty if it has none."""
     last = api.package.rsplit(".", 1)[-1]
-    return last if last not in {api.package, api.name} else ""
+    return last if VERSION.fullmatch(last) else ""
 
 
 def apart(wanted: str, taken: Collection[str]) -> str:

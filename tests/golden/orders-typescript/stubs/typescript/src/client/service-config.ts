@@ -1,0 +1,89 @@
+/** What clients do by themselves, as it was designed. */
+export const SERVICE_CONFIG = JSON.stringify({
+  "loadBalancingConfig": [
+    {
+      "round_robin": {}
+    }
+  ],
+  "methodConfig": [
+    {
+      "name": [
+        {
+          "service": "acme.orders.v1.OrderService",
+          "method": "GetOrder"
+        }
+      ],
+      "timeout": "0.300000000s",
+      "retryPolicy": {
+        "maxAttempts": 3,
+        "initialBackoff": "0.03s",
+        "maxBackoff": "0.3s",
+        "backoffMultiplier": 2.0,
+        "retryableStatusCodes": [
+          "UNAVAILABLE"
+        ]
+      }
+    },
+    {
+      "name": [
+        {
+          "service": "acme.orders.v1.OrderService",
+          "method": "PlaceOrder"
+        }
+      ],
+      "timeout": "2.000000000s",
+      "retryPolicy": {
+        "maxAttempts": 3,
+        "initialBackoff": "0.2s",
+        "maxBackoff": "2s",
+        "backoffMultiplier": 2.0,
+        "retryableStatusCodes": [
+          "UNAVAILABLE"
+        ]
+      }
+    },
+    {
+      "name": [
+        {
+          "service": "acme.orders.v1.OrderService",
+          "method": "ListOrders"
+        }
+      ],
+      "timeout": "1.000000000s",
+      "retryPolicy": {
+        "maxAttempts": 3,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "1s",
+        "backoffMultiplier": 2.0,
+        "retryableStatusCodes": [
+          "UNAVAILABLE"
+        ]
+      }
+    },
+    {
+      "name": [
+        {
+          "service": "acme.orders.v1.OrderService",
+          "method": "WatchOrder"
+        }
+      ],
+      "timeout": "30.000000000s",
+      "retryPolicy": {
+        "maxAttempts": 3,
+        "initialBackoff": "1s",
+        "maxBackoff": "8s",
+        "backoffMultiplier": 2.0,
+        "retryableStatusCodes": [
+          "UNAVAILABLE"
+        ]
+      }
+    }
+  ],
+  "retryThrottling": {
+    "maxTokens": 10,
+    "tokenRatio": 0.1
+  },
+  "healthCheckConfig": {
+    "serviceName": "acme.orders.v1.OrderService"
+  }
+});
