@@ -35,7 +35,11 @@ READ = {"request": {"id": "string"}, "idempotency": "no-side-effects", "deadline
 def test_a_read_is_hedged_where_that_is_asked_for() -> None:
     report = answered(api({**READ, "hedging": {}}))
     found = config(report)
-    assert found["hedgingPolicy"] == {"maxAttempts": 2, "hedgingDelay": "0.5s", "nonFatalStatusCodes": ["UNAVAILABLE"]}
+    assert found["hedgingPolicy"] == {
+        "maxAttempts": 2,
+        "hedgingDelay": "0.500000000s",
+        "nonFatalStatusCodes": ["UNAVAILABLE"],
+    }
     assert "retryPolicy" not in found
     assert "retryThrottling" in json.loads(text(report, "service-config.json"))
     assert "2 tries at once, the next each 500ms" in text(report, "API.md")
@@ -46,7 +50,7 @@ def test_a_read_is_hedged_where_that_is_asked_for() -> None:
     assert config(again) == found
     exact = config(answered(api({**READ, "hedging": {"attempts": 3, "delay": "20ms"}})))
     assert exact["hedgingPolicy"]["maxAttempts"] == 3
-    assert exact["hedgingPolicy"]["hedgingDelay"] == "0.02s"
+    assert exact["hedgingPolicy"]["hedgingDelay"] == "0.020000000s"
 
 
 @pytest.mark.parametrize(

@@ -79,13 +79,13 @@ def digest() -> str:
 def test_the_service_config_says_how_each_rpc_is_called() -> None:
     config = json.loads(texts(report())["service-config.json"])
     timeouts = {each["name"][0]["method"]: each["timeout"] for each in config["methodConfig"]}
-    assert timeouts == {"GetOrder": "0.3s", "PlaceOrder": "2s", "ListOrders": "1s", "WatchOrder": "30s"}
+    assert timeouts == {"GetOrder": "0.300000000s", "PlaceOrder": "2s", "ListOrders": "1s", "WatchOrder": "30s"}
     assert config["loadBalancingConfig"] == [{"round_robin": {}}]
     assert config["healthCheckConfig"] == {"serviceName": "acme.orders.v1.OrderService"}
     assert config["methodConfig"][0]["retryPolicy"] == {
         "maxAttempts": 3,
-        "initialBackoff": "0.03s",
-        "maxBackoff": "0.3s",
+        "initialBackoff": "0.030000000s",
+        "maxBackoff": "0.300000000s",
         "backoffMultiplier": 2.0,
         "retryableStatusCodes": ["UNAVAILABLE"],
     }

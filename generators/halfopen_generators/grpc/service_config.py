@@ -77,9 +77,13 @@ def _method(api: Api, service: ServicePlan, rpc: MethodPlan) -> dict[str, Any]:
 
 
 def _seconds(seconds: float) -> str:
-    """A duration as Protobuf's JSON has it: at most nine digits behind the point, and an s."""
+    """A duration as Protobuf's JSON has it, with all nine digits behind the point if there are any.
+
+    grpc-js takes 0.3s for three nanoseconds: it reads the digits as a number of them.
+    """
     text = f"{Decimal(repr(seconds)).quantize(Decimal('1e-9')):f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}s"
+    whole, _, fraction = text.partition(".")
+    return f"{text}s" if fraction.strip("0") else f"{whole}s"
 
 
 def accepted(config: str, *, looked_at: str) -> Check:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 
@@ -89,18 +88,9 @@ def _values(api: Api) -> dict[str, object]:
             if call.request_id
         ],
         "request_modules": _used(modules, (_type(modules, call.rpc.request) for call in known if call.request_id)),
-        "config": _config(api),
+        "config": service_config.spelled(api).rstrip("\n"),
         "fill_in": [f"src/service/{kebab(service.name)}.ts" for service in api.services],
     }
-
-
-def _config(api: Api) -> str:
-    """The service config with timeouts of nine digits behind the point: grpc-js takes 0.3s for three nanoseconds."""
-    found = service_config.service_config(api)
-    for method in found["methodConfig"]:
-        whole, _, fraction = method["timeout"].removesuffix("s").partition(".")
-        method["timeout"] = f"{whole}.{fraction.ljust(9, '0')}s"
-    return json.dumps(found, indent=2)
 
 
 def _path(api: Api, call: Call) -> str:
