@@ -1,0 +1,251 @@
+"""What an operation takes: its parameters and its body as the fields of one request, and the path of transcoding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from halfopen import wording
+from halfopen.templates import words
+from halfopen_generators.grpc.openapi.bodies import (
+    ALONE,
+    CHUNKS,
+    FORM,
+    XML,
+    Content,
+    as_object,
+    content,
+    field_for,
+    is_envelope,
+    spread,
+)  # fmt: skip
+from halfopen_generators.grpc.openapi.document import Part
+from halfopen_generators.grpc.openapi.losses import Loss, changed, guessed
+from halfopen_generators.grpc.openapi.made import Body
+from halfopen_generators.grpc.openapi.naming import type_name
+from halfopen_generators.grpc.openapi.objects import properties
+from halfopen_generators.grpc.openapi.rpc_names import Operation
+from halfopen_generators.grpc.openapi.scalars import Type
+from halfopen_generators.grpc.openapi.schemas import Schemas
+from halfopen_generators.grpc.spec import HTTP_VERBS
+
+PLACES = ("path", "query", "header", "cookie")
+_DEFAULT_STYLE = {"path": "simple", "header": "simple", "query": "form", "cookie": "form"}
+# What OpenAPI itself says to leave out of parameters.
+_IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})
+_IDEMPOTENCY_KEY = (["idempotency", "key"], ["x", "idempotency", "key"])
+_SEGMENT = re.compile(r"[A-Za-z0-9._~%-]+|\{[^{}]+\}")
+_VARIABLE = re.compile(r"\{([^{}]+)\}")
+_LONGEST_PATH = 400
+
+HEADER = changed(
+    "A header or cookie is a field of the request: gRPC's metadata is described by no .proto file. Transcoding reads "
+    "the field from the query.",
+    "Leave the field out with `remove` if a proxy or interceptor handles it as metadata.",
+)
+IGNORED_HEADER = changed(
+    "Accept, Content-Type and Authorization aren't parameters to OpenAPI, nor to gRPC.", "Nothing."
+)
+KEYED = guessed(
+    "A key for idempotency: it is the request_id of the request, and a second call with it changes nothing more.",
+    "Make sure that the server remembers the answer by it; else say `idempotency: non-idempotent`.",
+)
+STYLE = changed(
+    "A list or object is spelled in the URL in a way that transcoding doesn't know: it takes ?a=1&a=2, and ?a.b=1.",
+    "Nothing for callers of gRPC; those over HTTP have to spell it so.",
+)
+AS_JSON = changed(
+    "A parameter that is itself JSON, or of another media type, is a field of the type that its schema has.",
+    "Nothing for callers of gRPC; those over HTTP have to send its fields.",
+)
+NO_HTTP = Loss(
+    "A path or method that google.api.http can't say (a variable is a whole segment; there is no HEAD, and no body "
+    "with GET), so the rpc can't be called by it.",
+    "Say `http` in the spec with a path that transcoding can have.",
+)
+NO_FIELD = Loss(
+    "A path has a variable that no parameter describes; a text was taken.",
+    "Describe it in the document, or give the field a type in the spec.",
+)
+OPTIONAL_BODY = changed(
+    "A body that may be left out: the fields are the request's own, and without a body none of them is set.",
+    "Nothing, if an empty body means the same.",
+)
+
+
+@dataclass
+class Request:
+    """What an rpc takes."""
+
+    body: Body = field(default_factory=Body)
+    kind: str = "unary"
+    http: dict[str, str] = field(default_factory=dict)
+    keyed: bool = False
+    notes: list[str] = field(default_factory=list)
+    query: dict[str, Part] = field(default_factory=dict)  # which fields were sent so
+    path: dict[str, str] = field(default_factory=dict)  # which field each variable is
+
+
+def request(schemas: Schemas, operation: Operation) -> Request:
+    """What the operation takes.
+
+    Raises:
+        BadInput: a parameter isn't one.
+    """
+    made = Request()
+    # First what the path names, as it is written there.
+    parameters = sorted(_parameters(operation), key=lambda part: part.value.get("in") != "path")
+    for parameter in parameters:
+        _add_parameter(schemas, made, parameter, operation)
+    for variable in _VARIABLE.findall(operation.path):
+        if variable not in made.path:
+            schemas.losses.tell(NO_FIELD, operation.item.at)
+            made.path[variable] = made.body.add(variable, {"type": "string"}, operation.item.at)
+    held = _add_body(schemas, made, operation)
+    if made.kind == "unary":
+        _transcode(schemas, made, operation, held)
+    return made
+
+
+def _parameters(operation: Operation) -> Iterator[Part]:
+    """Those of the path and of the operation, which wins where both have one of a name and place."""
+    found: dict[tuple[str, str], Part] = {}
+    for holder in (operation.item, operation.part):
+        for part in holder.items("parameters"):
+            each = part.followed().mapping() if isinstance(part.value, dict) else part.mapping()
+            name, where = each.text("name"), each.text("in")
+            if not name:
+                each.refuse("the key `name` is missing.")
+            if where not in PLACES:
+                what = wording.shown(where)
+                each.doc.refuse((*each.at, "in"), f"{what} is no place of a parameter. Legal: {', '.join(PLACES)}.")
+            found[(name, where)] = each
+    yield from found.values()
+
+
+def _add_parameter(schemas: Schemas, made: Request, part: Part, operation: Operation) -> None:
+    name, where = part.text("name"), part.text("in")
+    if where == "header" and name.lower() in _IGNORED_HEADERS:
+        part.doc.whole.add(part.at)
+        part.doc.opened.discard(part.at)
+        schemas.losses.tell(IGNORED_HEADER, part.at)
+        return
+    required = part.flag("required") or where == "path"
+    found = replace(_type(schemas, part, f"{operation.rpc}{type_name(name)}"), nullable=False)
+    notes = [part.text("description"), *found.notes, *(["Deprecated."] if part.flag("deprecated") else [])]
+    if where in {"header", "cookie"}:
+        schemas.losses.tell(HEADER, part.at)
+    keyed = where == "header" and words(name) in _IDEMPOTENCY_KEY and found.name == "string" and not found.label
+    if keyed:
+        schemas.losses.tell(KEYED, part.at)
+        made.keyed = True
+        said = schemas.made.field(found, part.at, required=True)
+        made.body.add("request_id", said, part.at, notes)
+        return
+    given = made.body.add(name, {}, part.at, notes)
+    json_name = None if where == "path" else name
+    made.body.fields[given] = schemas.made.field(found, part.at, required=required, json_name=json_name, name=given)
+    if where == "path":
+        made.path[name] = given
+    elif where == "query":
+        made.query[given] = part
+    _read_style(schemas, part, found, where)
+
+
+def _type(schemas: Schemas, part: Part, hint: str) -> Type:
+    if (schema := part.part("schema")) is not None:
+        return schemas.type(schema, hint)
+    for media in part.parts("content").values():
+        schemas.losses.tell(AS_JSON, (*part.at, "content"))
+        inner = media.mapping().part("schema")
+        if inner is not None:
+            return schemas.type(inner, hint)
+    return Type("string")
+
+
+def _read_style(schemas: Schemas, part: Part, found: Type, where: str) -> None:
+    style, exploded = part.text("style"), part.flag("explode", otherwise=True)
+    usual = style in {"", _DEFAULT_STYLE[where]} and (exploded or not found.label)
+    if not usual or (found.of == "message" and where == "query" and found.name[0].isupper()):
+        for key in ("style", "explode"):
+            if key in part:
+                schemas.losses.tell(STYLE, (*part.at, key))
+        if "style" not in part and "explode" not in part:
+            schemas.losses.tell(STYLE, part.at)
+
+
+def _add_body(schemas: Schemas, made: Request, operation: Operation) -> str:
+    """Add the body; answers with what transcoding says of it: a field, * for all fields, or nothing."""
+    holder = operation.part.part("requestBody")
+    if holder is None:
+        return ""
+    holder = holder.followed().mapping()
+    required = holder.flag("required")
+    description = holder.text("description")
+    chosen = content(holder)
+    if chosen is None:
+        made.notes.append(description)
+        return ""
+    for kind, loss in (("form", FORM), ("multipart", FORM), ("xml", XML)):
+        if chosen.kind == kind:
+            schemas.losses.tell(loss, chosen.place.at)
+    if chosen.kind == "bytes" or chosen.schema is None:
+        return _add_bytes(schemas, made, chosen, description)
+    if chosen.kind == "multipart" and _has_files(chosen.schema):
+        schemas.losses.tell(CHUNKS, chosen.place.at)
+        made.kind = "client-stream"
+    if chosen.kind == "stream":
+        made.kind = "client-stream"
+    schema = as_object(schemas, chosen.schema)
+    others = [name for name in made.body.fields if name not in made.path.values()]
+    if schema is not None and is_envelope(chosen.schema, operation.rpc):
+        names = {_key(name) for name in properties(schema)}
+        if not others and not names & {_key(name) for name in made.path.values()}:
+            made.notes.append(description)
+            made.notes.extend(schemas.notes_of(schema))
+            if "required" in holder and not required:
+                schemas.losses.tell(OPTIONAL_BODY, (*holder.at, "required"))
+            spread(schemas, schema, chosen.schema, made.body, operation.rpc)
+            return "*"
+    name, found = field_for(schemas, chosen.schema, f"{operation.rpc}Body")
+    schemas.losses.tell(ALONE, chosen.schema.at)
+    given = made.body.add(name, {}, chosen.schema.at, (description, *found.notes))
+    made.body.fields[given] = schemas.made.field(found, chosen.schema.at, required=required)
+    return given
+
+
+def _key(name: str) -> str:
+    return "".join(words(name))
+
+
+def _has_files(schema: Part) -> bool:
+    target = schema.followed() if isinstance(schema.value, dict) else schema
+    if not isinstance(target.value, dict):
+        return False
+    found = target.value.get("properties")
+    parts = list(found.values()) if isinstance(found, dict) else []
+    parts += [part["items"] for part in parts if isinstance(part, dict) and isinstance(part.get("items"), dict)]
+    return any(isinstance(part, dict) and (part.get("format") == "binary" or "contentMediaType" in part)
+               for part in parts)  # fmt: skip
+
+
+def _add_bytes(schemas: Schemas, made: Request, chosen: Content, description: str) -> str:
+    schemas.losses.tell(CHUNKS, chosen.place.at)
+    made.kind = "client-stream"
+    if chosen.schema is not None:
+        schemas.doc.whole.add(chosen.schema.at)
+    made.body.add("chunk", {"type": "bytes"}, chosen.place.at, (description, f"Of {chosen.place.name}."))
+    return ""
+
+
+def _transcode(schemas: Schemas, made: Request, operation: Operation, held: str) -> None:
+    path = _VARIABLE.sub(lambda match: f"{{{made.path[match[1]]}}}", operation.path)
+    *_, last = path.rsplit("/", 1)
+    segments = [*path.split("/")[1:-1], *last.split(":", 1)]
+    possible = operation.verb in HTTP_VERBS and not (operation.verb == "get" and held)
+    whole = all(_SEGMENT.fullmatch(segment) for segment in segments if segment) and len(path) <= _LONGEST_PATH
+    if not possible or not whole:
+        schemas.losses.tell(NO_HTTP, operation.part.at)
+        return
+    made.http = {operation.verb: path, **({"body": held} if held else {})}
