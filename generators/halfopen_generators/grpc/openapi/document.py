@@ -14,12 +14,14 @@ from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from halfopen import wording
-from halfopen.source import BadInput, Location, Source, nearest, read_source
+from halfopen.source import BadInput, Limits, Location, Source, nearest, read_source
 from halfopen.vocabulary import Evidence
 
 PLACE = ("from_openapi",)
 # More parts than this behind one schema, or below one another, are no description of anything.
 MAX_DEPTH = 60
+# Documents are longer than specs are.
+LIMITS = Limits(size=4 * 1_048_576, values=200_000)
 _VERSION = re.compile(r"3\.([01])(\.\d+)?(-.*)?")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
@@ -105,6 +107,8 @@ class Document:
                 near = nearest(part, value) if isinstance(value, dict) else None
                 hint = f" Did you mean {near}?" if near else ""
                 self.refuse(place, f"{wording.shown(reference)} leads nowhere: there is no {part[:60]!r}.{hint}")
+        # What stands around it is known by now; whether all of it is read is asked of each part.
+        self.opened.update(location[:end] for end in range(len(location)))
         return Part(self, location, value)
 
 
@@ -241,7 +245,7 @@ def read_document(given: str, source: Source) -> Document:
     Raises:
         BadInput: it can't be read, lies outside the caller's folders, or is no OpenAPI 3.0 or 3.1.
     """
-    found = read_source(source.inside(PLACE, given), given, regular=True)
+    found = read_source(source.inside(PLACE, given), given, regular=True, limits=LIMITS)
     doc = Document(found)
     root = doc.root
     if "swagger" in root:

@@ -68,7 +68,7 @@ def enum(schemas: Schemas, schema: Schema, hint: str, values: dict[str, str]) ->
     schemas.made.enums[name] = names
     said = _extension(schema, "x-enum-descriptions", "x-enumDescriptions", count=len(values))
     for value_name, (value, text), more in zip(names, values.items(), said or [""] * len(values), strict=True):
-        schemas.made.comment(f"{name}.{value_name}", text, more, f"In the OpenAPI document {wording.shown(value)}.")
+        schemas.made.comment(f"{name}.{value_name}", text, more, f"{wording.shown(value)} in OpenAPI.")
     return Type(name, of="enum")
 
 

@@ -10,8 +10,8 @@ from halfopen.vocabulary import Certainty, Finding, Severity
 from halfopen_generators.grpc.codes import finding
 from halfopen_generators.grpc.openapi.document import Document
 
-# Up to the level of keywords: what is below these is named by whoever wrote the document.
-_NAMED = frozenset({
+# What a document may define under names of its own.
+COMPONENTS = frozenset({
     "schemas", "responses", "parameters", "examples", "requestBodies", "headers", "securitySchemes", "links",
     "callbacks", "pathItems",
 })  # fmt: skip
@@ -155,7 +155,7 @@ class Losses:
 
 def _loss_of(location: Location) -> Loss:
     key = str(location[-1])
-    if len(location) == 3 and location[0] == "components" and location[1] in _NAMED:  # noqa: PLR2004
+    if len(location) == 3 and location[0] == "components" and location[1] in COMPONENTS:  # noqa: PLR2004
         return _BY_KEY.get(str(location[1]), _UNUSED) if location[1] in {"securitySchemes", "examples"} else _UNUSED
     if key.startswith("x-"):
         return _EXTENSION

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from halfopen_generators.grpc.references import MAX_NAME, value_name
 # What is made of a name has room behind it, as for Request in CreateOrderRequest and a number.
 LONGEST = MAX_NAME - 12
 _TYPE = re.compile(r"[A-Z][A-Za-z0-9]*")
+_LONGEST_SPELLED = 3
 _OWN_KEYS = frozenset({"oneof"})
 _ENDINGS = (("series", "series"), ("news", "news"), ("ics", "ics"), ("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("ss", "ss"), ("us", "us"),
             ("is", "is"), ("s", ""))  # fmt: skip
@@ -86,9 +88,17 @@ def value_names(wanted: Iterable[str], enum: str) -> list[str]:
     given, found = Names(), []
     prefix = f"{upper_snake(enum)}_"
     for word in wanted:
-        name = snake(word).upper()[:LONGEST].rstrip("_") or ("OTHER" if word.strip() else "EMPTY")
+        name = snake(_in_letters(word)).upper()[:LONGEST].rstrip("_") or "EMPTY"
         # Two that differ by the prefix alone would be one value.
         full = given.give(value_name(enum, name))
         short = full.removeprefix(prefix)
         found.append(short if short[0].isalpha() and not short.startswith(prefix) else full)
     return found
+
+
+def _in_letters(word: str) -> str:
+    """The word with names for what would be lost of it: a sign before a number, or all of it."""
+    if words(word):
+        sign = {"+": "plus ", "-": "minus "}.get(word[0], "") if word[1:2].isdigit() else ""
+        return f"{sign}{word}"
+    return " ".join(unicodedata.name(letter, "other").lower() for letter in word[:_LONGEST_SPELLED])

@@ -8,7 +8,7 @@ from typing import Any
 from halfopen.source import Source
 from halfopen_generators.grpc.imported import Imported
 from halfopen_generators.grpc.openapi.document import Document, read_document
-from halfopen_generators.grpc.openapi.losses import Losses, changed
+from halfopen_generators.grpc.openapi.losses import COMPONENTS, Losses, changed
 from halfopen_generators.grpc.openapi.made import Body, Made
 from halfopen_generators.grpc.openapi.naming import Scope
 from halfopen_generators.grpc.openapi.objects import finish
@@ -109,8 +109,12 @@ class Reader:
         """What no operation uses as well: it was described, so somebody may need it."""
         finish(self.schemas)
         components = self.doc.root.part("components")
-        found = components.mapping().parts("schemas") if components is not None else {}
-        for part in found.values():
+        if components is None:
+            return
+        for key in components.mapping().value:
+            if key in COMPONENTS:
+                components.parts(key)
+        for part in components.parts("schemas").values():
             if part.at in self.schemas.spread and part.at not in self.schemas.known:
                 continue
             kind = self.schemas.type(part, part.name)

@@ -49,6 +49,10 @@ NO_STATUS = Loss(
     "HTTP itself.",
     "Say under `errors` which statuses callers have to expect.",
 )
+ANY_ERROR = changed(
+    "A default stands for any error; an rpc may fail with any status anyway, so none is named for it.",
+    "Say under `errors` which statuses callers have to handle.",
+)
 ERROR_BODY = changed(
     "The body of an error isn't carried over: gRPC fails with a status, a text, and details of google.rpc "
     "(BadRequest, ErrorInfo ...).",
@@ -104,9 +108,13 @@ def _add_error(schemas: Schemas, made: Response, operation: Operation, code: str
     status = STATUSES.get(code)
     if code == "409" and policy().is_("create", operation.rpc):
         status = _EXISTS
+    if code == "default":
+        schemas.losses.tell(ANY_ERROR, (*operation.part.at, "responses", code))
+        made.notes.append(f"Any other error: {said}" if said else "")
+        return
     if status is None:
         schemas.losses.tell(NO_STATUS, (*operation.part.at, "responses", code))
-        made.notes.append(f"{code.upper()}: {said}" if said else "")
+        made.notes.append(f"HTTP {code.upper()}: {said}" if said else "")
         return
     made.errors = [*(made.errors or []), *([] if status in (made.errors or []) else [status])]
     if said and not _is_phrase(code, said):
@@ -126,7 +134,7 @@ def _add_answers(schemas: Schemas, made: Response, operation: Operation, answers
     for code, part in answers.items():
         said = part.text("description")
         if said and not _is_phrase(code, said):
-            made.notes.append(f"Answers with {said[:1].lower()}{said[1:]}" if len(answers) == 1 else f"{code}: {said}")
+            made.notes.append(f"Answers with {said[:1].lower()}{said[1:]}" if len(answers) == 1 else f"HTTP {code}: {said}")
         if part.value.get("content"):
             holding[code] = part
     if len(answers) > 1:
@@ -164,7 +172,8 @@ def _add_answer(schemas: Schemas, made: Response, operation: Operation, part: Pa
     made.streams = chosen.kind == "stream"
     schema = as_object(schemas, chosen.schema)
     if schema is not None and (
-        is_envelope(chosen.schema, operation.rpc) or (operation.verb == "get" and lists_one(schema) and _no_id(schema))
+        is_envelope(chosen.schema, operation.rpc)
+        or (policy().is_("list", operation.rpc) and lists_one(schema) and _no_id(schema))
     ):
         made.notes.extend(schemas.notes_of(schema))
         spread(schemas, schema, chosen.schema, made.body, operation.rpc)
