@@ -67,14 +67,12 @@ def content(holder: Part) -> Content | None:
     place = found[chosen].mapping()
     schema = place.part("itemSchema") or place.part("schema")
     kind = kinds[chosen]
-    if kind in {"json", "bytes"} and schema is not None and _is_binary(schema):
-        place.doc.whole.add(schema.at)
+    binary = schema is not None and isinstance(schema.value, dict) and schema.value.get("format") == "binary"
+    if kind == "bytes" or (kind == "json" and binary):
+        if schema is not None and isinstance(schema.value, dict) and set(schema.value) <= {"type", "format"}:
+            place.doc.whole.add(schema.at)
         return Content("bytes", None, place)
     return Content(kind, schema, place)
-
-
-def _is_binary(schema: Part) -> bool:
-    return isinstance(schema.value, dict) and schema.value.get("format") == "binary"
 
 
 def is_envelope(part: Part, rpc: str) -> bool:

@@ -10,8 +10,8 @@ from halfopen import wording
 from halfopen_generators.grpc.openapi.document import Part
 from halfopen_generators.grpc.openapi.enums import enum
 from halfopen_generators.grpc.openapi.facets import ANNOTATIONS, Schema, flattened
-from halfopen_generators.grpc.openapi.losses import Loss, changed
-from halfopen_generators.grpc.openapi.made import Body
+from halfopen_generators.grpc.openapi.losses import Loss, Losses, changed
+from halfopen_generators.grpc.openapi.made import NULLABLE, Body
 from halfopen_generators.grpc.openapi.naming import type_name
 from halfopen_generators.grpc.openapi.scalars import ANY, Type, plain_values
 
@@ -26,15 +26,18 @@ _SCALARS = ("string", "integer", "number", "boolean")
 ONEOF = changed(
     'One of several types is a oneof: its JSON has the name of the member around it ({"card": {...}}), where the '
     "document has the member alone.",
-    "Clients of the JSON have to add the level. A reader of the message asks which member is set; of a discriminator "
-    "only its mapping's names are kept.",
+    "Clients of the JSON have to add the level. A reader of the message asks which member is set.",
+)
+DISCRIMINATOR = changed(
+    "Which property tells the types of a oneOf apart is told by the oneof; where they have the property it stays a field.",
+    "Leave the property out with `remove` if nobody needs it beside the oneof.",
 )
 SEVERAL_AT_ONCE = changed(
     "An anyOf may be several of its types at once, and a oneof is one at most.",
     "If several are meant, write them as fields of one message in the spec.",
 )
 ALTERNATIVES = Loss(
-    "Alternatives that have one Protobuf type are that type, without what tells them apart.",
+    "Alternatives that have one Protobuf type are that type: what tells them apart isn't carried over.",
     "Check in the server what each of them allows.",
 )
 
@@ -160,34 +163,42 @@ def add_groups(schemas: Schemas, schema: Schema, body: Body, hint: str) -> None:
         schemas.losses.tell(ONEOF, (*group.facet.at, group.key))
         if group.key == "anyOf":
             schemas.losses.tell(SEVERAL_AT_ONCE, (*group.facet.at, group.key))
-        property_name, mapping = _discriminator(group)
+        property_name, mapping = _discriminator(group, schemas.losses)
         name = body.group(property_name if property_name and "kind" in body.groups else "kind")
         for index, member in enumerate(group.members):
             _add_member(schemas, body, name, member, mapping, f"{hint}Option{index + 1}")
 
 
-def _discriminator(group: Group) -> tuple[str, dict[str, str]]:
+def _discriminator(group: Group, losses: Losses) -> tuple[str, dict[str, str]]:
     """Which property tells, and the names of the members by what they refer to."""
     part = group.facet.part("discriminator")
     if part is None:
         return "", {}
     part.mapping()
     found: dict[str, str] = {}
-    known = {member.value["$ref"] for member in group.members if isinstance(member.value.get("$ref"), str)}
+    known = {_reference(member) for member in group.members}
     for name, target in part.parts("mapping").items():
         for reference in (target.value, f"#/components/schemas/{target.value}"):
             if reference in known:
                 part.doc.whole.add(target.at)
                 found.setdefault(reference, name)
+    losses.tell(DISCRIMINATOR, (*part.at, "propertyName"))
     return part.text("propertyName"), found
 
 
+def _reference(member: Part) -> str | None:
+    found = member.value.get("$ref") if isinstance(member.value, dict) else None
+    return found if isinstance(found, str) else None
+
+
 def _add_member(schemas: Schemas, body: Body, group: str, member: Part, mapping: dict[str, str], hint: str) -> None:
-    reference = member.value.get("$ref") if isinstance(member.value, dict) else None
-    title = member.value.get("title") if isinstance(member.value, dict) else None
-    called = mapping.get(reference) or reference.rpartition("/")[2] if isinstance(reference, str) else title
+    reference, title = _reference(member), member.value.get("title") if isinstance(member.value, dict) else None
+    called = mapping.get(reference) or reference.rpartition("/")[2] if reference is not None else title
     named = type_name(called) if isinstance(called, str) and called.strip() else hint
-    found = schemas.alone(schemas.type(member, named), member, f"{named}List")
+    found = schemas.type(member, named)
+    if found.nullable:
+        schemas.losses.tell(NULLABLE, member.at)
+    found = schemas.alone(found, member, f"{named}List")
     if not isinstance(called, str) or not called.strip():
         called = f"{found.name}_value" if found.of == "scalar" else hint
     said = schemas.made.field(replace(found, nullable=False), member.at, required=False, member=True)

@@ -42,7 +42,8 @@ def constants(schemas: Schemas, schema: Schema, hint: str, kinds: list[str]) -> 
     values = _distinct(value for value in values if value is not None)
     if len(kinds) == 1 and kinds[0] == "number":
         kind = "number"
-    fixed = not schema.has("enum")
+    # One value of its own is a mark, such as a discriminator's, and not an enum.
+    fixed = len(values) == 1
     return replace(_made(schemas, schema, hint, kind, values, fixed=fixed), nullable=null)
 
 

@@ -40,11 +40,6 @@ class Schema:
         """The outermost."""
         return self.facets[0]
 
-    @property
-    def doc_minor(self) -> int:
-        """0 for OpenAPI 3.0, 1 for 3.1."""
-        return self.first.doc.minor
-
     def has(self, *keys: str) -> bool:
         """Whether one of them says one of these keys."""
         return any(key in facet for facet in self.facets for key in keys)
@@ -78,12 +73,12 @@ class Schema:
 
     def any(self, key: str) -> bool:
         """Whether one of them says that it is so."""
-        return any([facet.flag(key) for facet in self.saying(key)])
+        return True in [facet.flag(key) for facet in self.saying(key)]
 
     def types(self) -> tuple[list[str], bool]:
         """The JSON types that a value may have, and whether it may be null; no type if nothing is said."""
         left: list[str] | None = None
-        null = self.doc_minor == 0 and self.any("nullable")
+        null = self.any("nullable")
         for facet in self.saying("type"):
             said = facet.texts("type") if isinstance(facet.value["type"], list) else [facet.text("type")]
             for word in said:

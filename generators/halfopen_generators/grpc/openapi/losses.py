@@ -56,9 +56,9 @@ _CALLED = Loss(
     "publish events over a broker.",
 )
 _SUBTYPES = Loss(
-    "A discriminator names the types that stand behind it, and they don't stand in a oneOf: Protobuf knows no "
-    "inheritance, so what holds the type holds its own fields alone.",
-    "Write a oneOf of the types, or a message with `oneof` in the spec.",
+    "What a discriminator says isn't carried over where no oneOf of its types stands beside it: Protobuf knows no "
+    "inheritance, so what holds such a type holds its own fields alone.",
+    "Write a oneOf of the types in the document, or a message with `oneof` in the spec.",
 )
 _RULE = Loss(
     "A rule of the schema isn't carried over: protovalidate has none of the kind.",
@@ -106,7 +106,7 @@ _BY_KEY = {
         "That it is deprecated isn't carried over.", "Say it in `comments`, and leave it out with `remove` in time."
     ),
     **dict.fromkeys(("options", "trace"), Loss(
-        "OPTIONS and TRACE are about HTTP itself, so no rpc is made of them.", "Nothing, if nobody calls them."
+        "OPTIONS and TRACE aren't carried over: they are about HTTP itself.", "Nothing, if nobody calls them."
     )),
     "encoding": Loss(
         "How a part of a form is encoded isn't carried over: a message has one encoding.",
@@ -120,16 +120,20 @@ _BY_KEY = {
         "Another media type of the same body isn't carried over: an rpc has one request and one response.",
         "Add an rpc for it in the spec if callers need it: one that streams, for events.",
     ),
+    "schema": changed(
+        "The schema of what is sent as bytes isn't carried over.", "Check in the server what the bytes may be."
+    ),
     "tags": changed(
-        "A further tag isn't carried over: an rpc stands in one service, that of its first tag.",
+        "A tag that is no service isn't carried over: an rpc stands in one service, that of its first tag.",
         "Move it under `services` if another one is meant.",
     ),
 }  # fmt: skip
 _EXTENSION = changed(
     "What tools outside of OpenAPI read (x-...) isn't carried over.", "Look whether anything depends on it."
 )
-_UNUSED = changed(
-    "It is defined and nothing that becomes an rpc uses it, so nothing is made of it.", "Nothing, if nobody needs it."
+UNUSED = changed(
+    "What is defined, and used by nothing that becomes an rpc or a message, isn't carried over.",
+    "Nothing, if nobody needs it.",
 )
 
 
@@ -156,7 +160,7 @@ class Losses:
 def _loss_of(location: Location) -> Loss:
     key = str(location[-1])
     if len(location) == 3 and location[0] == "components" and location[1] in COMPONENTS:  # noqa: PLR2004
-        return _BY_KEY.get(str(location[1]), _UNUSED) if location[1] in {"securitySchemes", "examples"} else _UNUSED
+        return _BY_KEY.get(str(location[1]), UNUSED) if location[1] in {"securitySchemes", "examples"} else UNUSED
     if key.startswith("x-"):
         return _EXTENSION
     inner = [str(part) for part in location if isinstance(part, str)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import networkx
+import networkx as nx
 
 from halfopen.protobuf import Names, field_type
 from halfopen.source import Location
@@ -145,12 +145,15 @@ class Made:
 
     def comment(self, element: str, *lines: str) -> None:
         """What is to be said of an element."""
-        if text := "\n".join(line for line in lines if line).strip():
+        if text := "\n".join(stripped for line in lines if (stripped := line.strip())):
             self.comments[element] = text[:LONGEST_COMMENT]
 
     def message(self, name: str, body: Body) -> None:
-        """Keep a message."""
+        """Keep a message, with what is said of its fields and where they stand."""
         self.messages[name] = body
+        for part, text in body.comments.items():
+            self.comment(f"{name}.{part}", text)
+        self.places |= {("messages", name, part): place for part, place in body.places.items()}
         if sum(map(len, (body.fields, *body.groups.values()))) > MAX_FIELDS:
             place = self.places.get(("messages", name), ())
             self.losses.doc.refuse(place, f"becomes a message of more than {MAX_FIELDS:,} fields: split it.")
@@ -163,8 +166,8 @@ class Made:
             for part, said in body.fields.items()
             if (other := said["type"]) in self.messages
         ]
-        graph = networkx.DiGraph([(name, other) for name, other, _ in needs])
-        circle = {name: index for index, found in enumerate(networkx.strongly_connected_components(graph))
+        graph = nx.DiGraph([(name, other) for name, other, _ in needs])
+        circle = {name: index for index, found in enumerate(nx.strongly_connected_components(graph))
                   for name in found}  # fmt: skip
         for name, other, part in needs:
             if circle[name] == circle[other]:

@@ -94,10 +94,9 @@ def _add_rest(schemas: Schemas, schema: Schema, body: Body, hint: str) -> None:
             schemas.losses.tell(OPEN, part.at)
             if part.value is True or part.value == {}:
                 part.doc.whole.add(part.at)
-                found = Type(ANY, of="message")
+                rest = Type(ANY, "map", of="message")
             else:
-                found = schemas.among([part], f"{hint}Value", hint)
-            rest = Type(found.name, "map", notes=found.notes, of=found.of)
+                rest = schemas.map([part], hint)
             body.add(_MORE, schemas.made.field(rest, part.at, required=False), part.at, rest.notes)
 
 
@@ -108,13 +107,5 @@ def finish(schemas: Schemas) -> None:
         body = Body()
         add_fields(schemas, schema, body, name)
         schemas.made.comment(name, *schemas.notes_of(schema))
-        keep(schemas, name, body)
+        schemas.made.message(name, body)
 
-
-def keep(schemas: Schemas, name: str, body: Body) -> None:
-    """Keep a message with its comments and places."""
-    schemas.made.message(name, body)
-    for part, text in body.comments.items():
-        schemas.made.comment(f"{name}.{part}", text)
-    for part, place in body.places.items():
-        schemas.made.places[("messages", name, part)] = place

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from halfopen.source import Source
+from halfopen.source import Location, Source
 from halfopen_generators.grpc.imported import Imported
 from halfopen_generators.grpc.openapi.document import Document, read_document
-from halfopen_generators.grpc.openapi.losses import COMPONENTS, Losses, changed
+from halfopen_generators.grpc.openapi.losses import COMPONENTS, UNUSED, Losses, changed
 from halfopen_generators.grpc.openapi.made import Body, Made
 from halfopen_generators.grpc.openapi.naming import Scope
 from halfopen_generators.grpc.openapi.objects import finish
@@ -114,14 +114,17 @@ class Reader:
         for key in components.mapping().value:
             if key in COMPONENTS:
                 components.parts(key)
+        aliases: list[Location] = []
         for part in components.parts("schemas").values():
             if part.at in self.schemas.spread and part.at not in self.schemas.known:
                 continue
-            kind = self.schemas.type(part, part.name)
+            kind = self.schemas.looked_at(part)
             finish(self.schemas)
             key = "enums" if kind.of == "enum" else "messages"
-            if self.made.places.get((key, kind.name)) != part.at:
-                self.losses.tell(ALIAS, part.at)
+            if self.made.places.get((key, kind.name)) != part.at or kind.label:
+                aliases.append(part.at)
+        for at in aliases:
+            self.losses.tell(ALIAS if self.schemas.is_used(at) else UNUSED, at)
 
     def _tags(self, found: list[Operation]) -> None:
         """What the document says of its tags, where they became services."""
@@ -131,9 +134,10 @@ class Reader:
             if isinstance(listed, list) and listed and isinstance(listed[0], str):
                 services.setdefault(listed[0], operation.service)
         for tag in self.doc.root.items("tags"):
-            name = tag.mapping().text("name")
-            if name in services and services[name] not in self.made.comments:
-                self.made.comment(services[name], tag.text("description"))
+            service = services.get(tag.value.get("name")) if isinstance(tag.value, dict) else None
+            if service is not None and service not in self.made.comments:
+                tag.mapping().text("name")
+                self.made.comment(service, tag.text("description"))
 
 
 def read_openapi(given: str, package: str, source: Source) -> Imported:

@@ -22,7 +22,7 @@ from halfopen_generators.grpc.openapi.bodies import (
 )  # fmt: skip
 from halfopen_generators.grpc.openapi.document import Part
 from halfopen_generators.grpc.openapi.losses import Loss, changed, guessed
-from halfopen_generators.grpc.openapi.made import Body
+from halfopen_generators.grpc.openapi.made import NULLABLE, Body
 from halfopen_generators.grpc.openapi.naming import type_name
 from halfopen_generators.grpc.openapi.objects import properties
 from halfopen_generators.grpc.openapi.rpc_names import Operation
@@ -132,7 +132,10 @@ def _add_parameter(schemas: Schemas, made: Request, part: Part, operation: Opera
         schemas.losses.tell(IGNORED_HEADER, part.at)
         return
     required = part.flag("required") or where == "path"
-    found = replace(_type(schemas, part, f"{operation.rpc}{type_name(name)}"), nullable=False)
+    found = _type(schemas, part, f"{operation.rpc}{type_name(name)}")
+    if found.nullable:
+        schemas.losses.tell(NULLABLE, (*part.at, "schema"))
+        found = replace(found, nullable=False)
     notes = [part.text("description"), *found.notes, *(["Deprecated."] if part.flag("deprecated") else [])]
     if where in {"header", "cookie"}:
         schemas.losses.tell(HEADER, part.at)
@@ -190,7 +193,7 @@ def _add_body(schemas: Schemas, made: Request, operation: Operation) -> str:
     for kind, loss in (("form", FORM), ("multipart", FORM), ("xml", XML)):
         if chosen.kind == kind:
             schemas.losses.tell(loss, chosen.place.at)
-    if chosen.kind == "bytes" or chosen.schema is None:
+    if chosen.schema is None:
         return _add_bytes(schemas, made, chosen, description)
     if chosen.kind == "multipart" and _has_files(chosen.schema):
         schemas.losses.tell(CHUNKS, chosen.place.at)
@@ -233,8 +236,6 @@ def _has_files(schema: Part) -> bool:
 def _add_bytes(schemas: Schemas, made: Request, chosen: Content, description: str) -> str:
     schemas.losses.tell(CHUNKS, chosen.place.at)
     made.kind = "client-stream"
-    if chosen.schema is not None:
-        schemas.doc.whole.add(chosen.schema.at)
     made.body.add("chunk", {"type": "bytes"}, chosen.place.at, (description, f"Of {chosen.place.name}."))
     return ""
 

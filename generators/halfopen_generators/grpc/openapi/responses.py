@@ -156,10 +156,8 @@ def _add_answer(schemas: Schemas, made: Response, operation: Operation, part: Pa
     chosen = content(part)
     if chosen is None:
         return
-    if chosen.kind == "bytes" or (chosen.schema is None and chosen.kind in {"text", "stream"}):
+    if chosen.schema is None and chosen.kind in _ALONE:
         made.streams = chosen.kind != "text"
-        if chosen.schema is not None:
-            schemas.doc.whole.add(chosen.schema.at)
         if chosen.kind == "bytes":
             schemas.losses.tell(CHUNKS, chosen.place.at)
         name, kind = _ALONE[chosen.kind]
@@ -199,10 +197,8 @@ def _add_either(schemas: Schemas, made: Response, operation: Operation, answers:
     group = made.body.group("result")
     for code, part in answers.items():
         chosen = content(part)
-        if chosen is None or chosen.schema is None or chosen.kind == "bytes":
+        if chosen is None or chosen.schema is None:
             kind = "bytes" if chosen is not None and chosen.kind == "bytes" else "string"
-            if chosen is not None and chosen.schema is not None:
-                schemas.doc.whole.add(chosen.schema.at)
             made.body.add(_named(code), {"type": kind}, part.at, group=group)
             continue
         if chosen.kind == "stream":

@@ -183,12 +183,12 @@ def _bound(schema: Schema, inclusive: str, exclusive: str, strictest: Callable[.
     found: list[Bound] = []
     for facet in schema.facets:
         said = facet.number(inclusive) if facet.value.get(inclusive) is not None else None
-        if facet.doc.minor == 0:
-            left_out = facet.flag(exclusive) if said is not None and exclusive in facet else False
-            found += [(said, left_out)] if said is not None else []
+        # By its kind and not by the document's version, which many tools get wrong.
+        if isinstance(facet.value.get(exclusive), bool):
+            found += [(said, facet.flag(exclusive))] if said is not None else []
             continue
-        found += [(said, False)] if said is not None else []
         outside = facet.number(exclusive) if facet.value.get(exclusive) is not None else None
+        found += [(said, False)] if said is not None else []
         found += [(outside, True)] if outside is not None else []
     sign = 1 if strictest is max else -1
     return strictest(found, key=lambda bound: (bound[0] * sign, bound[1]) if sign > 0 else (bound[0], not bound[1]),

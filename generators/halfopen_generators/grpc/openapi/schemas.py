@@ -18,11 +18,13 @@ from halfopen_generators.grpc.openapi.naming import Scope, singular
 from halfopen_generators.grpc.openapi.scalars import ANY, Type, scalar
 
 MAX_SCHEMAS = 5_000
+# Stands among the schemas that are being looked at for one that nobody uses yet.
+_NOBODY: Location = ("nobody",)
 _IMPLIED = (
     ("object", ("properties", "additionalProperties", "minProperties", "maxProperties")),
     ("array", ("items", "minItems", "maxItems", "uniqueItems")),
     ("string", ("minLength", "maxLength", "pattern")),
-    ("number", ("minimum", "maximum")),
+    ("number", ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")),
 )
 ANYTHING = changed(
     "Any value is allowed here: it is a google.protobuf.Value, which holds any JSON and no type.",
@@ -78,6 +80,7 @@ class Schemas:
     made: Made
     known: dict[Location, Type] = field(default_factory=dict)
     opened: dict[Location, None] = field(default_factory=dict)  # those whose type is being found
+    uses: dict[Location, set[Location | None]] = field(default_factory=dict)  # by which others; None: by a field
     pending: deque[tuple[str, Schema]] = field(default_factory=deque)
     spread: dict[Location, None] = field(default_factory=dict)  # those whose fields stand in a request or response
 
@@ -91,6 +94,7 @@ class Schemas:
         Raises:
             BadInput: it is no schema, or refers to what isn't there.
         """
+        self.uses.setdefault(part.at, set()).add(next(reversed(self.opened), None))
         if (found := self.known.get(part.at)) is not None:
             return found
         if part.at in self.opened:
@@ -103,6 +107,13 @@ class Schemas:
         del self.opened[part.at]
         return self.known.setdefault(part.at, found)
 
+    def looked_at(self, part: Part) -> Type:
+        """What the schema becomes, for its own sake: that is no use of it."""
+        self.opened[_NOBODY] = None
+        found = self.type(part, part.name)
+        del self.opened[_NOBODY]
+        return found
+
     def _type(self, part: Part, hint: str) -> Type:
         if is_component(part):
             hint = part.name
@@ -113,7 +124,7 @@ class Schemas:
         part.mapping()
         if (one := self._stands_for(part)) is not None:
             found = self.type(one, hint)
-            null = not self.doc.minor and part.flag("nullable")
+            null = part.flag("nullable")
             return replace(found, nullable=found.nullable or null, notes=(*self.notes(part), *found.notes))
         schema = flattened(part, self.losses)
         found = self.of(schema, hint)
@@ -199,6 +210,18 @@ class Schemas:
             self.doc.refuse(at, f"becomes one message too many: there can be {MAX_SCHEMAS:,}. Take a part of the API.")
         return name
 
+    def is_used(self, at: Location) -> bool:
+        """Whether what is made of the schema stands in a field, be it within another one."""
+        seen, todo = {at}, [at]
+        while todo:
+            for user in self.uses.get(todo.pop(), ()):
+                if user is None or user in self.made.places.values():
+                    return True
+                if user not in seen:
+                    seen.add(user)
+                    todo.append(user)
+        return False
+
     def placed(self, key: str, name: str, at: Location) -> None:
         """Keep where a message or enum comes from."""
         self.made.places[(key, name)] = at
@@ -211,22 +234,21 @@ class Schemas:
         if schema.has("properties") or closed:
             return self.message(schema, hint)
         if len(more) == 1 and more[0] is not None and isinstance(more[0].value, dict) and more[0].value:
-            found = self.among([more[0]], f"{hint}Value", hint)
-            rules: dict[str, Any] = {
-                rule: value
-                for rule, value in (
-                    ("min_pairs", schema.most("minProperties")), ("max_pairs", schema.least("maxProperties"))
-                )
-                if value
-            }  # fmt: skip
-            if found.rules:
-                rules["values"] = dict(found.rules)
-            return Type(found.name, "map", rules, notes=found.notes, of=found.of)
+            found = self.map([more[0]], hint)
+            least, most = schema.most("minProperties"), schema.least("maxProperties")
+            sizes = {rule: size for rule, size in (("min_pairs", least), ("max_pairs", most)) if size}
+            return replace(found, rules={**sizes, **found.rules})
         for part in more:
             if part is not None:
                 self.doc.whole.add(part.at)
         self.losses.tell(FREE, schema.first.at)
         return Type("struct", of="message")
+
+    def map(self, parts: list[Part], hint: str) -> Type:
+        """A map to values of that schema."""
+        found = self.among(parts, f"{hint}Value", hint)
+        rules = {"values": dict(found.rules)} if found.rules else {}
+        return Type(found.name, "map", rules, notes=found.notes, of=found.of)
 
     def message(self, schema: Schema, hint: str) -> Type:
         """A message of its own, whose fields are looked at later: they may need it."""
@@ -239,7 +261,7 @@ class Schemas:
         inherited = {
             facet.at
             for facet in schema.facets[1:]
-            if is_component(facet) and (facet.at in self.opened or self.type(facet, facet.name).of == "message")
+            if is_component(facet) and (facet.at in self.opened or self.looked_at(facet).of == "message")
         }
         lines = [note for facet in schema.facets if facet.at not in inherited for note in self.notes(facet)]
         return tuple(dict.fromkeys(lines))

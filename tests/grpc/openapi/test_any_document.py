@@ -1,0 +1,127 @@
+"""Whatever a document says becomes a spec that compiles and lints, or is told; nothing of it vanishes."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from halfopen.source import BadInput
+from halfopen.vocabulary import Status
+from halfopen_generators.grpc.openapi.document import pointer
+from tests.grpc.openapi.documents import answer, documents, imported, leaves, places
+
+# Each document is read several times, so there are fewer of them than usual, and none is shrunk.
+some = settings(
+    max_examples=40,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+few = settings(
+    max_examples=10,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def changed(found: dict[str, Any], at: tuple[str | int, ...]) -> dict[str, Any]:
+    """The document without what stands at that place."""
+    other = copy.deepcopy(found)
+    holder: Any = other
+    for part in at[:-1]:
+        holder = holder[part]
+    del holder[at[-1]]
+    return other
+
+
+# What implies a schema's type, so that the type says no more.
+IMPLYING = {"enum", "const", "properties", "items", "additionalProperties", "minLength", "maxLength", "pattern", "minimum",
+            "maximum", "exclusiveMinimum"}  # fmt: skip
+
+
+def says_something(found: dict[str, Any], at: tuple[str | int, ...]) -> bool:
+    """Whether the place adds to what the rest of the document says."""
+    holder: Any = found
+    for part in at[:-1]:
+        holder = holder[part]
+    key, value = at[-1], holder[at[-1]]
+    usual = (
+        value in ({}, [], "")
+        or (value is False and key != "additionalProperties")
+        or (value is True and key == "additionalProperties")
+    )
+    implied = (
+        key in {"style", "explode"}  # told where they matter
+        or (key == "required" and holder.get("in") == "path")
+        or (key in {"minimum", "exclusiveMinimum"} and {"minimum", "exclusiveMinimum"} <= set(holder))
+        or (key == "$ref" and "allOf" in at)  # a contradiction is told where it stands
+        or (key == "type" and (bool(IMPLYING & set(holder)) or "allOf" in at))
+    )
+    return not usual and not implied
+
+
+def is_told(at: tuple[str | int, ...], named: list[tuple[str, str]]) -> bool:
+    """Whether a finding names the place, or says that all around it is lost."""
+    place = pointer(at)
+    of_null = {pointer(at[:-1]), pointer(at[:-2])} if {"nullable", "type"} & set(at[-2:]) else set()
+    return any(
+        place == other
+        or ("carried over" in message and place.startswith(f"{other}/"))
+        or ("null" in message and other in of_null)
+        for other, message in named
+    )
+
+
+def what_is_said(found: dict[str, Any], folder: Path) -> Any:
+    """What a document becomes, findings aside; or why it is refused."""
+    try:
+        made = imported(found, folder)
+    except BadInput as refused:
+        return str(refused)
+    return made.data
+
+
+@some
+@given(documents(), st.data())
+def test_what_is_taken_away_changes_the_spec_or_was_told(
+    tmp_path_factory: pytest.TempPathFactory, found: dict[str, Any], data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("api")
+    try:
+        made = imported(found, folder)
+    except BadInput as refused:
+        assert all(problem.message and problem.file for problem in refused.problems)
+        return
+    named = list(places(made.unsaid))
+    saying = [at for at in leaves(found) if says_something(found, at)]
+    for at in data.draw(st.lists(st.sampled_from(saying), min_size=4, max_size=8, unique=True)):
+        assert is_told(at, named) or what_is_said(changed(found, at), folder) != made.data, pointer(at)
+
+
+@some
+@given(documents())
+def test_the_same_document_gives_the_same_spec(
+    tmp_path_factory: pytest.TempPathFactory, found: dict[str, Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("api")
+    first = what_is_said(found, folder)
+    assert what_is_said(copy.deepcopy(found), folder) == first
+
+
+@few
+@given(documents())
+def test_what_is_made_compiles_and_lints(tmp_path_factory: pytest.TempPathFactory, found: dict[str, Any]) -> None:
+    folder = tmp_path_factory.mktemp("api")
+    try:
+        report = answer(found, folder)
+    except BadInput as refused:
+        # Of the document, and never of what was made of it.
+        assert all(problem.path.startswith("#") for problem in refused.problems), refused
+        return
+    assert [check for check in report.checks if check.status is not Status.PASSED] == []
