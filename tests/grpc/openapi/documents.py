@@ -165,7 +165,7 @@ def operations(minor: int, path: str) -> Any:
     codes = st.sampled_from(["200", "201", "204", "400", "404", "409", "418", "4XX", "default"])
     return _some(
         {"responses": st.dictionaries(codes, answers, min_size=1, max_size=3)},
-        operationId=st.sampled_from(["listOrders", "createOrder", "order.get", "a", "A"]),
+        operationId=st.sampled_from(["fetchOrders", "makeOrder", "order.get", "a", "A"]),
         parameters=parameters(minor, path), summary=texts, description=texts, deprecated=st.booleans(),
         tags=st.lists(st.sampled_from(["shop", "store"]), max_size=2, unique=True),
         requestBody=_some({"content": bodies(minor)}, required=st.booleans(), description=texts),

@@ -54,13 +54,14 @@ def says_something(found: dict[str, Any], at: tuple[str | int, ...]) -> bool:
     usual = (
         value in ({}, [], "")
         or (value is False and key != "additionalProperties")
-        or (value is True and key == "additionalProperties")
+        or (value is True and (key == "additionalProperties" or at[-2] == "allOf"))
     )
     implied = (
         key in {"style", "explode"}  # told where they matter
-        or (key == "required" and holder.get("in") == "path")
+        or (key == "required" and (holder.get("in") == "path" or at[-2] == "requestBody"))
+        or (key == "format" and {"minimum", "maximum"} <= set(holder))
         or (key in {"minimum", "exclusiveMinimum"} and {"minimum", "exclusiveMinimum"} <= set(holder))
-        or (key == "$ref" and "allOf" in at)  # a contradiction is told where it stands
+        or ("allOf" in at and (key == "$ref" or at[-2] == "enum"))  # what all have to hold, one may say for the others
         or (key == "type" and (bool(IMPLYING & set(holder)) or "allOf" in at))
     )
     return not usual and not implied
@@ -69,11 +70,11 @@ def says_something(found: dict[str, Any], at: tuple[str | int, ...]) -> bool:
 def is_told(at: tuple[str | int, ...], named: list[tuple[str, str]]) -> bool:
     """Whether a finding names the place, or says that all around it is lost."""
     place = pointer(at)
-    of_null = {pointer(at[:-1]), pointer(at[:-2])} if {"nullable", "type"} & set(at[-2:]) else set()
+    null = bool({"nullable", "type"} & set(at[-2:]))
     return any(
         place == other
         or ("carried over" in message and place.startswith(f"{other}/"))
-        or ("null" in message and other in of_null)
+        or (null and "null" in message and place.startswith(f"{other}/"))
         for other, message in named
     )
 

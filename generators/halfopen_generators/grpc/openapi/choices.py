@@ -58,8 +58,10 @@ def groups(schema: Schema) -> Iterator[Group]:
     for facet in schema.facets:
         for key in _KEYS:
             members = facet.items(key)
-            if any(isinstance(member.value, dict) and member.followed().at in own for member in members):
+            circular = [member for member in members if isinstance(member.value, dict) and member.followed().at in own]
+            if circular and facet is not schema.first:
                 continue  # what extends a type that lists it among its own
+            members = [member for member in members if member not in circular]
             real = [member for member in members if not _is_condition(member)]
             kept = tuple(member for member in real if kind_of(member, schema) != "null")
             if real:

@@ -9,7 +9,7 @@ from halfopen.source import Location, Source
 from halfopen_generators.grpc.imported import Imported
 from halfopen_generators.grpc.openapi.document import Document, read_document
 from halfopen_generators.grpc.openapi.losses import COMPONENTS, UNUSED, Losses, changed
-from halfopen_generators.grpc.openapi.made import Body, Made
+from halfopen_generators.grpc.openapi.made import NULLABLE, Body, Made
 from halfopen_generators.grpc.openapi.naming import Scope
 from halfopen_generators.grpc.openapi.objects import finish
 from halfopen_generators.grpc.openapi.pages import paginate
@@ -120,6 +120,8 @@ class Reader:
                 continue
             kind = self.schemas.looked_at(part)
             finish(self.schemas)
+            if kind.nullable:
+                self.losses.tell(NULLABLE, part.at)
             key = "enums" if kind.of == "enum" else "messages"
             if self.made.places.get((key, kind.name)) != part.at or kind.label:
                 aliases.append(part.at)
@@ -134,7 +136,7 @@ class Reader:
             if isinstance(listed, list) and listed and isinstance(listed[0], str):
                 services.setdefault(listed[0], operation.service)
         for tag in self.doc.root.items("tags"):
-            service = services.get(tag.value.get("name")) if isinstance(tag.value, dict) else None
+            service = services.get(str(tag.value.get("name"))) if isinstance(tag.value, dict) else None
             if service is not None and service not in self.made.comments:
                 tag.mapping().text("name")
                 self.made.comment(service, tag.text("description"))

@@ -22,7 +22,7 @@ from halfopen_generators.grpc.openapi.bodies import (
 )  # fmt: skip
 from halfopen_generators.grpc.openapi.document import Part
 from halfopen_generators.grpc.openapi.losses import Loss, changed, guessed
-from halfopen_generators.grpc.openapi.made import NULLABLE, Body
+from halfopen_generators.grpc.openapi.made import NULLABLE, REQUIRED_LIST, Body
 from halfopen_generators.grpc.openapi.naming import type_name
 from halfopen_generators.grpc.openapi.objects import properties
 from halfopen_generators.grpc.openapi.rpc_names import Operation
@@ -148,7 +148,10 @@ def _add_parameter(schemas: Schemas, made: Request, part: Part, operation: Opera
         return
     given = made.body.add(name, {}, part.at, notes)
     json_name = None if where == "path" else name
-    made.body.fields[given] = schemas.made.field(found, part.at, required=required, json_name=json_name, name=given)
+    if required and found.label and where != "path":
+        schemas.losses.tell(REQUIRED_LIST, (*part.at, "required"))
+    must = required and not found.label
+    made.body.fields[given] = schemas.made.field(found, part.at, required=must, json_name=json_name, name=given)
     if where == "path":
         made.path[name] = given
     elif where == "query":
@@ -214,7 +217,9 @@ def _add_body(schemas: Schemas, made: Request, operation: Operation) -> str:
     name, found = field_for(schemas, chosen.schema, f"{operation.rpc}Body")
     schemas.losses.tell(ALONE, chosen.schema.at)
     given = made.body.add(name, {}, chosen.schema.at, (description, *found.notes))
-    made.body.fields[given] = schemas.made.field(found, chosen.schema.at, required=required)
+    if required and found.label:
+        schemas.losses.tell(REQUIRED_LIST, (*holder.at, "required"))
+    made.body.fields[given] = schemas.made.field(found, chosen.schema.at, required=required and not found.label)
     return given
 
 

@@ -18,8 +18,6 @@ from halfopen_generators.grpc.openapi.naming import Scope, singular
 from halfopen_generators.grpc.openapi.scalars import ANY, Type, scalar
 
 MAX_SCHEMAS = 5_000
-# Stands among the schemas that are being looked at for one that nobody uses yet.
-_NOBODY: Location = ("nobody",)
 _IMPLIED = (
     ("object", ("properties", "additionalProperties", "minProperties", "maxProperties")),
     ("array", ("items", "minItems", "maxItems", "uniqueItems")),
@@ -109,9 +107,10 @@ class Schemas:
 
     def looked_at(self, part: Part) -> Type:
         """What the schema becomes, for its own sake: that is no use of it."""
-        self.opened[_NOBODY] = None
+        nobody: Location = ("nobody", len(self.opened))
+        self.opened[nobody] = None
         found = self.type(part, part.name)
-        del self.opened[_NOBODY]
+        del self.opened[nobody]
         return found
 
     def _type(self, part: Part, hint: str) -> Type:
