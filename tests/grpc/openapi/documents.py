@@ -74,7 +74,9 @@ names = st.sampled_from(NAMES)
 texts = st.one_of(
     st.just(""),
     st.integers(0, 10**9).flatmap(
-        lambda number: st.sampled_from([f"Said {number}.", f"Two\nlines {number}", f'A "quoted" \\ {number}', f"ünï {number}"])
+        lambda number: st.sampled_from(
+            [f"Said {number}.", f"Two\nlines {number}", f'A "quoted" \\ {number}', f"ünï {number}"]
+        )
     ),
 )
 references = st.sampled_from([{"$ref": f"#/components/schemas/{name}"} for name in SCHEMAS])
@@ -141,7 +143,11 @@ def schemas(minor: int) -> Any:
 @st.composite
 def parameters(draw: st.DrawFn, minor: int, path: str) -> list[dict[str, Any]]:
     """Parameters of an operation, each once."""
-    found = {("id", "path"): {"name": "id", "in": "path", "required": True, "schema": draw(scalars(minor))}} if "{" in path else {}
+    found = (
+        {("id", "path"): {"name": "id", "in": "path", "required": True, "schema": draw(scalars(minor))}}
+        if "{" in path
+        else {}
+    )
     for name, where in draw(st.lists(st.tuples(names, st.sampled_from(["query", "header", "cookie"])), max_size=3)):
         found[(name, where)] = draw(
             _some({"name": name, "in": where, "schema": schemas(minor)}, required=st.booleans(), description=texts,

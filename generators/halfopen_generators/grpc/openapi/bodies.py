@@ -1,4 +1,4 @@
-"""What an operation takes or answers with beside parameters: which of its media types, and how it stands in a message."""
+"""What an operation takes or answers with beside parameters: which media type, and how it stands in a message."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ALONE = changed(
 
 @dataclass(frozen=True)
 class Content:
-    """The media type that was chosen: json, stream, form, multipart, xml, text or bytes, and its schema if it has one."""
+    """The media type that was chosen (json, stream, form, multipart, xml, text or bytes), with its schema if it has one."""
 
     kind: str
     schema: Part | None

@@ -29,7 +29,7 @@ ONEOF = changed(
     "Clients of the JSON have to add the level. A reader of the message asks which member is set.",
 )
 DISCRIMINATOR = changed(
-    "Which property tells the types of a oneOf apart is told by the oneof; where they have the property it stays a field.",
+    "Which property tells the types of a oneOf apart is told by the oneof; where they have it, it stays a field.",
     "Leave the property out with `remove` if nobody needs it beside the oneof.",
 )
 SEVERAL_AT_ONCE = changed(

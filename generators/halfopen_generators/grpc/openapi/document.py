@@ -251,8 +251,8 @@ def read_document(given: str, source: Source) -> Document:
     if "swagger" in root:
         doc.refuse(
             ("swagger",),
-            f"{wording.shown(root.value['swagger'])}: only OpenAPI 3.0 and 3.1 can be taken over. Convert it first, such "
-            "as with `npx swagger2openapi`.",
+            f"{wording.shown(root.value['swagger'])}: only OpenAPI 3.0 and 3.1 can be taken over. Convert it first, "
+            "such as with `npx swagger2openapi`.",
         )
     version = root.raw("openapi")
     match = _VERSION.fullmatch(str(version)) if isinstance(version, str | float) else None

@@ -21,10 +21,10 @@ _NAMES = ("x-enum-varnames", "x-enumNames", "x-enum-descriptions", "x-enumDescri
 _LARGEST = 2**31
 
 SPELLED = changed(
-    "An enum: Protobuf's JSON spells its values with the enum's name before them (ORDER_STATUS_PLACED for placed), and a "
-    "receiver also takes numbers that it doesn't know.",
-    "Clients of the JSON have to send the new names; say `rules: {defined_only: true}` for a field that takes no other, "
-    "or `string` in the spec if the JSON has to stay.",
+    "An enum: Protobuf's JSON spells its values with the enum's name before them (ORDER_STATUS_PLACED for placed), and "
+    "a receiver also takes numbers that it doesn't know.",
+    "Clients of the JSON have to send the new names; say `rules: {defined_only: true}` for a field that takes no "
+    "other, or `string` in the spec if the JSON has to stay.",
 )
 
 

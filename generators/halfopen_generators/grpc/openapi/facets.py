@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from halfopen import wording
+from halfopen.source import Location
 from halfopen_generators.grpc.openapi.document import MAX_DEPTH, Part
 from halfopen_generators.grpc.openapi.losses import Loss, Losses
 
@@ -110,16 +111,16 @@ def merged(parts: list[Part], losses: Losses) -> Schema:
     Raises:
         BadInput: as `flattened`.
     """
-    found: dict[Any, Part] = {}
+    found: dict[Location, Part] = {}
     for part in parts:
-        for facet in _facets(part, 0):
+        for facet in _facets(part, 0, set()):
             found.setdefault(facet.at, facet)
             if len(found) > MAX_FACETS:
                 part.refuse(f"is made of more than {MAX_FACETS} schemas.")
     return Schema(tuple(found.values()), losses)
 
 
-def _facets(part: Part, depth: int) -> Iterator[Part]:
+def _facets(part: Part, depth: int, seen: set[Location]) -> Iterator[Part]:
     if depth > MAX_DEPTH:
         part.refuse(f"is made of schemas nested deeper than {MAX_DEPTH} levels.")
     if isinstance(part.value, bool):
@@ -128,12 +129,15 @@ def _facets(part: Part, depth: int) -> Iterator[Part]:
             yield Part(part.doc, part.at, {})
         return
     part.mapping()
+    if part.at in seen:
+        return  # what holds in a circle holds once
+    seen.add(part.at)
     if isinstance(part.value.get("$ref"), str):
         target = part.followed()
         if part.doc.minor and not is_annotated(part, "$ref"):
             yield part
-        yield from _facets(target, depth + 1)
+        yield from _facets(target, depth + 1, seen)
         return
     yield part
     for member in part.items("allOf"):
-        yield from _facets(member, depth + 1)
+        yield from _facets(member, depth + 1, seen)

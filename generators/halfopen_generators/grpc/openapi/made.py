@@ -29,7 +29,7 @@ REQUIRED_LIST = changed(
     "Nothing, if an empty one means the same.",
 )
 JSON_NAME = Loss(
-    "A name that JSON can have and a Protobuf field can't keep as its json_name.",
+    "A name in JSON can't be kept as the json_name of its field: another field has it, or it holds what none may hold.",
     "Callers of the JSON have to send the new name.",
 )
 NO_RULE = Loss(
@@ -54,6 +54,7 @@ class Body:
     comments: dict[str, str] = field(default_factory=dict)
     places: dict[str, Location] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
+    json_names: set[str] = field(default_factory=set)
 
     def add(self, wanted: str, spec: Mapping[str, Any], place: Location, notes: Iterable[str] = (),
             *, group: str | None = None) -> str:  # fmt: skip
@@ -97,16 +98,41 @@ class Made:
     comments: dict[str, str] = field(default_factory=dict)
     places: dict[tuple[str, ...], Location] = field(default_factory=dict)
 
-    def field(self, found: Type, place: Location, *, required: bool, json_name: str | None = None,
-              name: str = "", member: bool = False) -> dict[str, Any]:  # fmt: skip
-        """A field of that type.
+    def add(self, body: Body, wanted: str, found: Type, place: Location, notes: Iterable[str] = (),
+            *, required: bool = False, in_json: bool = True) -> str:  # fmt: skip
+        """Add a field to a message, under that name or one made of it.
+
+        Args:
+            body: The message.
+            wanted: Its name in the document.
+            found: Its type.
+            place: Where it stands in the document.
+            notes: What is said of it.
+            required: Whether it has to be there.
+            in_json: Whether JSON has it under the name in the document.
+
+        Returns:
+            Its name.
+        """
+        name = body.add(wanted, {}, place, (*notes, *found.notes))
+        said = self.field(found, place, required=required)
+        if in_json and default_json_name(name) != wanted:
+            illegal = len(wanted) > _LONGEST_JSON_NAME or any(sign in '"\\' or sign < " " for sign in wanted)
+            if illegal or wanted in body.json_names:
+                self.losses.tell(JSON_NAME, place)
+            else:
+                said = {"type": said["type"], "json_name": wanted, **said}
+        body.json_names |= {said.get("json_name", default_json_name(name))}
+        body.fields[name] = said
+        return name
+
+    def field(self, found: Type, place: Location, *, required: bool, member: bool = False) -> dict[str, Any]:
+        """What a field of that type says.
 
         Args:
             found: Its type.
             place: Where it stands in the document.
             required: Whether it has to be there.
-            json_name: What it is called in JSON, if that is known.
-            name: Its name in the spec.
             member: Whether it stands in a oneof, which tells by itself whether it is there.
         """
         rules = dict(found.rules)
@@ -122,11 +148,6 @@ class Made:
         if found.nullable:
             self.losses.tell(NULLABLE, place)
         said: dict[str, Any] = {"type": kind}
-        if json_name is not None and default_json_name(name) != json_name:
-            if len(json_name) > _LONGEST_JSON_NAME or any(sign in '"\\' or sign < " " for sign in json_name):
-                self.losses.tell(JSON_NAME, place)
-            else:
-                said["json_name"] = json_name
         if rules := self._kept(rules, kind, place, is_enum=found.of == "enum"):
             said["rules"] = rules
         return said

@@ -17,8 +17,10 @@ LONGEST = MAX_NAME - 12
 _TYPE = re.compile(r"[A-Z][A-Za-z0-9]*")
 _LONGEST_SPELLED = 3
 _OWN_KEYS = frozenset({"oneof"})
-_ENDINGS = (("series", "series"), ("news", "news"), ("ics", "ics"), ("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("ss", "ss"), ("us", "us"),
-            ("is", "is"), ("s", ""))  # fmt: skip
+_ENDINGS = (
+    ("series", "series"), ("news", "news"), ("ics", "ics"), ("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"),
+    ("shes", "sh"), ("ss", "ss"), ("us", "us"), ("is", "is"), ("s", ""),
+)  # fmt: skip
 
 
 def type_name(wanted: str) -> str:

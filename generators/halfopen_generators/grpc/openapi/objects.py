@@ -55,7 +55,7 @@ def add_fields(schemas: Schemas, schema: Schema, body: Body, hint: str) -> None:
     needed = required(schema, known)
     for name, parts in known.items():
         found = property_type(schemas, parts, f"{type_name(hint)}{type_name(name)}")
-        add_field(schemas, body, name, found, parts[0], required=name in needed)
+        schemas.made.add(body, name, found, parts[0].at, required=name in needed)
     _add_rest(schemas, schema, body, hint)
     if schema.has("oneOf", "anyOf"):
         add_groups(schemas, schema, body, hint)
@@ -73,13 +73,6 @@ def property_type(schemas: Schemas, parts: list[Part], hint: str) -> Type:
     found = schemas.of(both, hint)
     notes = tuple(dict.fromkeys(note for part in both.facets for note in schemas.notes(part)))
     return replace(found, notes=(*notes, *found.notes))
-
-
-def add_field(schemas: Schemas, body: Body, name: str, found: Type, part: Part, *, required: bool) -> str:
-    """Add a field under its name in JSON; answers with its name."""
-    given = body.add(name, {}, part.at, found.notes)
-    body.fields[given] = schemas.made.field(found, part.at, required=required, json_name=name, name=given)
-    return given
 
 
 def _add_rest(schemas: Schemas, schema: Schema, body: Body, hint: str) -> None:
@@ -108,4 +101,3 @@ def finish(schemas: Schemas) -> None:
         add_fields(schemas, schema, body, name)
         schemas.made.comment(name, *schemas.notes_of(schema))
         schemas.made.message(name, body)
-

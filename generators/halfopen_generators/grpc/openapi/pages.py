@@ -19,7 +19,7 @@ _LARGEST = 2**31 - 1
 
 PAGES = guessed(
     "A list that is asked for in parts: limit and offset, page or cursor are page_size and page_token, as Google's "
-    "AIP 158 has it. A page_size of 0 means that the server chooses, and the least and the default of the limit are the "
+    "AIP 158 has it. A page_size of 0 means that the server chooses; the least and the default of the limit are the "
     "server's to keep.",
     "Let the server put into the token what it needs to go on, such as the last key it sent.",
 )

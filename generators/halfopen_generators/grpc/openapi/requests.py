@@ -21,6 +21,7 @@ from halfopen_generators.grpc.openapi.bodies import (
     spread,
 )  # fmt: skip
 from halfopen_generators.grpc.openapi.document import Part
+from halfopen_generators.grpc.openapi.facets import Schema
 from halfopen_generators.grpc.openapi.losses import Loss, changed, guessed
 from halfopen_generators.grpc.openapi.made import NULLABLE, REQUIRED_LIST, Body
 from halfopen_generators.grpc.openapi.naming import type_name
@@ -72,6 +73,10 @@ OPTIONAL_BODY = changed(
     "A body that may be left out: the fields are the request's own, and without a body none of them is set.",
     "Nothing, if an empty body means the same.",
 )
+
+
+# What becomes of a body that isn't JSON.
+_OTHERWISE = {"form": FORM, "multipart": FORM, "xml": XML}
 
 
 @dataclass
@@ -136,22 +141,21 @@ def _add_parameter(schemas: Schemas, made: Request, part: Part, operation: Opera
     if found.nullable:
         schemas.losses.tell(NULLABLE, (*part.at, "schema"))
         found = replace(found, nullable=False)
-    notes = [part.text("description"), *found.notes, *(["Deprecated."] if part.flag("deprecated") else [])]
+    notes = [part.text("description"), *(["Deprecated."] if part.flag("deprecated") else [])]
     if where in {"header", "cookie"}:
         schemas.losses.tell(HEADER, part.at)
     keyed = where == "header" and words(name) in _IDEMPOTENCY_KEY and found.name == "string" and not found.label
     if keyed:
         schemas.losses.tell(KEYED, part.at)
         made.keyed = True
-        said = schemas.made.field(found, part.at, required=True)
-        made.body.add("request_id", said, part.at, notes)
+        schemas.made.add(made.body, "request_id", found, part.at, notes, required=True, in_json=False)
         return
-    given = made.body.add(name, {}, part.at, notes)
-    json_name = None if where == "path" else name
     if required and found.label and where != "path":
         schemas.losses.tell(REQUIRED_LIST, (*part.at, "required"))
-    must = required and not found.label
-    made.body.fields[given] = schemas.made.field(found, part.at, required=must, json_name=json_name, name=given)
+    # A path and a header have no JSON, and what has one of their names keeps it.
+    given = schemas.made.add(
+        made.body, name, found, part.at, notes, required=required and not found.label, in_json=where == "query"
+    )
     if where == "path":
         made.path[name] = given
     elif where == "query":
@@ -183,44 +187,55 @@ def _read_style(schemas: Schemas, part: Part, found: Type, where: str) -> None:
 
 def _add_body(schemas: Schemas, made: Request, operation: Operation) -> str:
     """Add the body; answers with what transcoding says of it: a field, * for all fields, or nothing."""
-    holder = operation.part.part("requestBody")
-    if holder is None:
+    given = operation.part.part("requestBody")
+    if given is None:
         return ""
-    holder = holder.followed().mapping()
-    required = holder.flag("required")
+    holder = given.followed().mapping()
     description = holder.text("description")
     chosen = content(holder)
     if chosen is None:
         made.notes.append(description)
         return ""
-    for kind, loss in (("form", FORM), ("multipart", FORM), ("xml", XML)):
-        if chosen.kind == kind:
-            schemas.losses.tell(loss, chosen.place.at)
+    if chosen.kind in _OTHERWISE:
+        schemas.losses.tell(_OTHERWISE[chosen.kind], chosen.place.at)
     if chosen.schema is None:
         return _add_bytes(schemas, made, chosen, description)
-    if chosen.kind == "multipart" and _has_files(chosen.schema):
+    files = chosen.kind == "multipart" and _has_files(chosen.schema)
+    if files:
         schemas.losses.tell(CHUNKS, chosen.place.at)
+    if files or chosen.kind == "stream":
         made.kind = "client-stream"
-    if chosen.kind == "stream":
-        made.kind = "client-stream"
-    schema = as_object(schemas, chosen.schema)
-    others = [name for name in made.body.fields if name not in made.path.values()]
-    if schema is not None and is_envelope(chosen.schema, operation.rpc):
-        names = {_key(name) for name in properties(schema)}
-        if not others and not names & {_key(name) for name in made.path.values()}:
-            made.notes.append(description)
-            made.notes.extend(schemas.notes_of(schema))
-            if "required" in holder and not required:
-                schemas.losses.tell(OPTIONAL_BODY, (*holder.at, "required"))
-            spread(schemas, schema, chosen.schema, made.body, operation.rpc)
-            return "*"
-    name, found = field_for(schemas, chosen.schema, f"{operation.rpc}Body")
-    schemas.losses.tell(ALONE, chosen.schema.at)
-    given = made.body.add(name, {}, chosen.schema.at, (description, *found.notes))
+    if (schema := _own_fields(schemas, made, chosen.schema, operation)) is None:
+        return _add_alone(schemas, made, chosen.schema, holder, operation)
+    made.notes += [description, *schemas.notes_of(schema)]
+    if not holder.flag("required") and "required" in holder:
+        schemas.losses.tell(OPTIONAL_BODY, (*holder.at, "required"))
+    spread(schemas, schema, chosen.schema, made.body, operation.rpc)
+    return "*"
+
+
+def _own_fields(schemas: Schemas, made: Request, part: Part, operation: Operation) -> Schema | None:
+    """The body as an object whose fields can be the request's own; None if it has to stand in a field of its own."""
+    schema = as_object(schemas, part)
+    if schema is None or not is_envelope(part, operation.rpc):
+        return None
+    in_path = set(made.path.values())
+    # All fields that the path doesn't name come from the body, so none may come from elsewhere.
+    if set(made.body.fields) - in_path or {_key(name) for name in properties(schema)} & set(map(_key, in_path)):
+        return None
+    return schema
+
+
+def _add_alone(schemas: Schemas, made: Request, part: Part, holder: Part, operation: Operation) -> str:
+    """The body in a field; answers with its name."""
+    name, found = field_for(schemas, part, f"{operation.rpc}Body")
+    schemas.losses.tell(ALONE, part.at)
+    required = holder.flag("required")
     if required and found.label:
         schemas.losses.tell(REQUIRED_LIST, (*holder.at, "required"))
-    made.body.fields[given] = schemas.made.field(found, chosen.schema.at, required=required and not found.label)
-    return given
+    notes = (holder.text("description"),)
+    must = required and not found.label
+    return schemas.made.add(made.body, name, found, part.at, notes, required=must, in_json=False)
 
 
 def _key(name: str) -> str:

@@ -45,8 +45,8 @@ _NOTHING_SAID = frozenset({"ok", "success", "successful operation", "successful 
 _ALONE = {"bytes": ("chunk", "bytes"), "text": ("text", "string"), "stream": ("data", "string")}
 
 NO_STATUS = Loss(
-    "An answer that no status of gRPC stands for isn't carried over: a range of codes, a redirect, or one that is about "
-    "HTTP itself.",
+    "An answer that no status of gRPC stands for isn't carried over: a range of codes, a redirect, or one that is "
+    "about HTTP itself.",
     "Say under `errors` which statuses callers have to expect.",
 )
 ANY_ERROR = changed(
@@ -134,7 +134,9 @@ def _add_answers(schemas: Schemas, made: Response, operation: Operation, answers
     for code, part in answers.items():
         said = part.text("description")
         if said and not _is_phrase(code, said):
-            made.notes.append(f"Answers with {said[:1].lower()}{said[1:]}" if len(answers) == 1 else f"HTTP {code}: {said}")
+            made.notes.append(
+                f"Answers with {said[:1].lower()}{said[1:]}" if len(answers) == 1 else f"HTTP {code}: {said}"
+            )
         if part.value.get("content"):
             holding[code] = part
     if len(answers) > 1:

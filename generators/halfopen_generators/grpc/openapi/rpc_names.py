@@ -1,4 +1,4 @@
-"""Which operation is which rpc of which service: by its tag and id, else by its method and path, as Google's AIPs do."""
+"""Which operation is which rpc of which service: by its tag and id, else by method and path, as Google's AIPs do."""
 
 from __future__ import annotations
 
