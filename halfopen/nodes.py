@@ -52,8 +52,12 @@ class Node:
     height: int = 0
 
 
-def read(text: str) -> Node | None:
+def read(text: str, most: int = MAX_NODES) -> Node | None:
     """The one document of the text; None if it holds none.
+
+    Args:
+        text: YAML or JSON.
+        most: How many values it may hold, aliases followed.
 
     Raises:
         NotPlain: it is no YAML, holds several documents, or more than the limits allow.
@@ -62,10 +66,10 @@ def read(text: str) -> Node | None:
     # has the say, whose errors also say more.
     if not _OF_VERSION.search(text):
         try:
-            return _Reader(_quick_events(text)).document()
+            return _Reader(_quick_events(text), most).document()
         except _Unsure:
             pass
-    return _Reader(_events(text)).document()
+    return _Reader(_events(text), most).document()
 
 
 class _Unsure(Exception):  # noqa: N818 - it says that there is no answer
@@ -105,8 +109,9 @@ def _events(text: str) -> Iterator[Any]:
 class _Reader:
     """Builds nodes out of events. An anchor maps to None as long as its own node is being built."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
+    def __init__(self, events: Iterator[Any], most: int) -> None:
         self.events = events
+        self.most = most
         self.anchors: dict[str, Node | None] = {}
         self.built = 0
 
@@ -128,7 +133,7 @@ class _Reader:
         if kind == "AliasEvent":
             return self._aliased(event.anchor, line)
         self.built += 1
-        _within_limits(self.built, depth, line)
+        self._within_limits(self.built, depth, line)
         if event.anchor:
             self.anchors[event.anchor] = None
         if kind == "ScalarEvent":
@@ -137,7 +142,7 @@ class _Reader:
             raise _foreign_tag(event)
         else:
             node = self._mapping(line, depth) if kind == "MappingStartEvent" else self._list(line, depth)
-        _within_limits(node.size, depth + node.height, line)
+        self._within_limits(node.size, depth + node.height, line)
         if event.anchor:
             self.anchors[event.anchor] = node
         return node
@@ -156,7 +161,7 @@ class _Reader:
         while type(event := next(self.events)).__name__ != "SequenceEndEvent":
             items.append(item := self.node(event, depth + 1))
             size += item.size
-            _within_limits(size, depth, item.line)
+            self._within_limits(size, depth, item.line)
         return Node(items, line, size, 1 + max((item.height for item in items), default=0))
 
     def _mapping(self, line: int, depth: int) -> Node:
@@ -173,9 +178,15 @@ class _Reader:
             else:
                 own[key] = (key_line, value)
             size += value.size
-            _within_limits(size, depth, key_line)
+            self._within_limits(size, depth, key_line)
         entries = {**own, **{key: entry for key, entry in merged.items() if key not in own}}
         return Node(entries, line, size, 1 + max((node.height for _, node in entries.values()), default=0))
+
+    def _within_limits(self, size: int, depth: int, line: int) -> None:
+        if depth > MAX_DEPTH:
+            raise NotPlain(f"is nested deeper than {MAX_DEPTH} levels.", line)
+        if size > self.most:
+            raise NotPlain(f"holds more than {self.most} values once its aliases are followed.", line)
 
     def _key(self, event: Any) -> str:
         if type(event).__name__ == "AliasEvent":
@@ -200,13 +211,6 @@ def _to_merge(node: Node, line: int) -> dict[str, tuple[int, Node]]:
         for key, entry in source.value.items():
             found.setdefault(key, entry)
     return found
-
-
-def _within_limits(size: int, depth: int, line: int) -> None:
-    if depth > MAX_DEPTH:
-        raise NotPlain(f"is nested deeper than {MAX_DEPTH} levels.", line)
-    if size > MAX_NODES:
-        raise NotPlain(f"holds more than {MAX_NODES} values once its aliases are followed.", line)
 
 
 def _scalar(event: Any) -> Scalar:

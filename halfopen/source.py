@@ -29,6 +29,17 @@ M = TypeVar("M", bound=BaseModel)
 
 MAX_BYTES = 1_048_576
 WHOLE = "whole file"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that a file may be before it is refused: bytes as it stands, and values once aliases are followed."""
+
+    size: int = MAX_BYTES
+    values: int = nodes.MAX_NODES
+
+
+_USUAL = Limits()
 _PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
@@ -129,13 +140,14 @@ class Source:
         return Problem(message, spell(location), self.file, self.line(location), value, tuple(legal))
 
 
-def read_source(path: Path, name: str | None = None, *, regular: bool = False) -> Source:
+def read_source(path: Path, name: str | None = None, *, regular: bool = False, limits: Limits = _USUAL) -> Source:
     """The file as a `Source`.
 
     Args:
         path: The file to read.
         name: What evidence and messages call it; left out: its path.
         regular: Refuse a pipe, a device or a socket, which somebody else may have put there to keep a server waiting.
+        limits: The most that it may be.
 
     Files that the data names may lie in the current folder, from which their names start, or in that of the file.
 
@@ -145,7 +157,7 @@ def read_source(path: Path, name: str | None = None, *, regular: bool = False) -
     file = name or str(path)
     try:
         with open(path, "rb", opener=open_regular if regular else None) as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            raw = stream.read(limits.size + 1)
     except FileNotFoundError:
         near = _neighbour(path)
         raise BadInput([Problem(f"no such file.{f' Did you mean {near}?' if near else ''}", file=file)]) from None
@@ -153,7 +165,7 @@ def read_source(path: Path, name: str | None = None, *, regular: bool = False) -
         reason = getattr(error, "strerror", None) or str(error)
         raise BadInput([Problem(f"can't be read: {reason}.", file=file)]) from None
     around = tuple(Path(os.path.realpath(folder)) for folder in (Path(), path.parent))
-    return replace(parse_bytes(raw, file=file), folders=around)
+    return replace(parse_bytes(raw, file=file, limits=limits), folders=around)
 
 
 def open_regular(path: str, flags: int) -> int:
@@ -171,32 +183,32 @@ def open_regular(path: str, flags: int) -> int:
     raise OSError(errno.EINVAL, "It is no ordinary file", path)
 
 
-def parse_bytes(raw: bytes, file: str | None = None) -> Source:
+def parse_bytes(raw: bytes, file: str | None = None, limits: Limits = _USUAL) -> Source:
     """The bytes of a file, such as standard input, as a `Source`.
 
     Raises:
         BadInput: they are too many, aren't UTF-8, no YAML, or no mapping at the top.
     """
-    if len(raw) > MAX_BYTES:
-        raise BadInput([Problem(f"is larger than {MAX_BYTES:,} bytes.", file=file)])
+    if len(raw) > limits.size:
+        raise BadInput([Problem(f"is larger than {limits.size:,} bytes.", file=file)])
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise BadInput([Problem(f"is not UTF-8 text (byte {error.start}).", file=file, line=line)]) from None
-    return parse_source(text, file=file)
+    return parse_source(text, file=file, limits=limits)
 
 
-def parse_source(text: str, file: str | None = None) -> Source:
+def parse_source(text: str, file: str | None = None, limits: Limits = _USUAL) -> Source:
     """YAML or JSON text as a `Source`.
 
     Raises:
         BadInput: it is no YAML, or isn't a mapping at the top, or expands to more than it may.
     """
-    if len(text) > MAX_BYTES:
-        raise BadInput([Problem(f"is larger than {MAX_BYTES:,} bytes.", file=file)])
+    if len(text) > limits.size:
+        raise BadInput([Problem(f"is larger than {limits.size:,} bytes.", file=file)])
     try:
-        root = nodes.read(text)
+        root = nodes.read(text, limits.values)
     except nodes.NotPlain as error:
         raise BadInput([Problem(error.message, file=file, line=error.line)]) from None
     if root is None or root.value is None:

@@ -21,9 +21,11 @@ def sections(code: str) -> dict[str, str]:
 
 
 def found(code: str, section: str, folder: Path) -> dict[str, Finding]:
-    """The findings of the spec in that section, by code; what is released stands in the example."""
+    """The findings of the spec in that section, by code; what is released or imported stands in the example."""
     for place, text in re.findall(r"```protobuf\n// (\S+)\n(.*?)```", sections(code)["Example"], re.DOTALL):
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_text(text)
+    for place, text in re.findall(r"```yaml (\S+)\n(.*?)```", sections(code)["Example"], re.DOTALL):
         (folder / place).write_text(text)
     (spec,) = re.findall(r"```yaml\n(.*?)```", sections(code)[section], re.DOTALL)
     return {finding.code: finding for finding in answered(spec, folder).findings}
