@@ -149,7 +149,7 @@ def imported(*arguments: str | Path) -> set[str]:
 
 def test_a_run_imports_no_engine_and_no_server(spec: Spec, tmp_path: Path) -> None:
     names = imported("toy", spec(LIGHT), "--out", tmp_path / "made")
-    assert "ruamel.yaml" in names
+    assert "yaml" in names
     assert not names & HEAVY_IMPORTS
 
 
