@@ -15,8 +15,8 @@ from typing import Any
 MAX_NODES = 50_000
 MAX_DEPTH = 50
 
-# What the two versions of YAML read differently: line breaks beyond ASCII, and a directive.
-_OF_VERSION = re.compile("[\x85\u2028\u2029\ufeff]|^%", re.MULTILINE)
+# What the two parsers read differently: tabs, line breaks beyond ASCII, and a directive.
+_OF_VERSION = re.compile("[\t\x85\u2028\u2029\ufeff]|^%", re.MULTILINE)
 _CORE = "tag:yaml.org,2002:"
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEAN = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
