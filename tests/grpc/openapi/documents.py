@@ -69,6 +69,8 @@ def places(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
 NAMES = ["id", "order", "Order", "order_id", "orderId", "from", "class", "oneof", "2fa", "X-Rate", "größe", "a b", "ok", "kind",
          "limit", "cursor", "items", "next_cursor"]  # fmt: skip
 SCHEMAS = ["Order", "order_line", "Pet", "CreateOrderRequest", "OrderService", "None", "Status"]
+# So that there is something to take over in every document.
+THING: dict[str, Any] = {"type": "object", "properties": {"name": {"type": "string"}}}
 names = st.sampled_from(NAMES)
 # Each text is another one, so that none stands for one that vanished.
 texts = st.one_of(
@@ -188,7 +190,9 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
                               max_size=3, unique=True)):  # fmt: skip
         verbs = draw(st.lists(st.sampled_from(["get", "put", "post", "delete", "patch", "head", "trace"]), max_size=2))
         paths[path] = {verb: draw(operations(minor, path)) for verb in verbs}
-    found = document(paths, version=f"3.{minor}.0", schemas={name: draw(schemas(minor)) for name in SCHEMAS})
+    found = document(
+        paths, version=f"3.{minor}.0", schemas={"Thing": THING, **{name: draw(schemas(minor)) for name in SCHEMAS}}
+    )
     found["info"]["description"] = draw(texts)
     if draw(st.booleans()):
         found["servers"] = [{"url": "https://example.com"}]

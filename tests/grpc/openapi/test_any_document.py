@@ -62,7 +62,9 @@ def says_something(found: dict[str, Any], at: tuple[str | int, ...]) -> bool:
         or (key == "required" and (holder.get("in") == "path" or at[-2] == "requestBody"))
         or (key == "format" and {"minimum", "maximum"} <= set(holder))
         or (key in {"minimum", "exclusiveMinimum"} and {"minimum", "exclusiveMinimum"} <= set(holder))
-        or ("allOf" in at and (key == "$ref" or at[-2] == "enum"))  # of those that all hold, one says it for others
+        or (
+            "allOf" in at and (key in {"$ref", *IMPLYING} or at[-2] == "enum")
+        )  # of those that all hold, one says it for others
         or (key == "type" and (bool(IMPLYING & set(holder)) or "allOf" in at))
     )
     return not usual and not implied
