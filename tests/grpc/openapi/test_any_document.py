@@ -18,7 +18,7 @@ from tests.grpc.openapi.documents import NAME, answer, documents, imported, leav
 
 # Each document is read several times, so there are fewer of them than usual, and none is shrunk.
 some = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -42,8 +42,8 @@ def changed(found: dict[str, Any], at: tuple[str | int, ...]) -> dict[str, Any]:
 
 
 # What implies a schema's type, so that the type says no more.
-IMPLYING = {"enum", "const", "properties", "items", "additionalProperties", "minLength", "maxLength", "pattern", "minimum",
-            "maximum", "exclusiveMinimum"}  # fmt: skip
+IMPLYING = {"enum", "const", "properties", "items", "additionalProperties", "minLength", "maxLength", "pattern",
+            "minimum", "maximum", "exclusiveMinimum"}  # fmt: skip
 
 
 def says_something(found: dict[str, Any], at: tuple[str | int, ...]) -> bool:
