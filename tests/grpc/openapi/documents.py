@@ -66,9 +66,11 @@ def places(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
 
 
 # Words that are names in Protobuf, in a language, twice, or not at all.
-NAMES = ["id", "order", "Order", "order_id", "orderId", "from", "class", "oneof", "2fa", "X-Rate", "größe", "a b", "ok", "kind",
-         "limit", "cursor", "items", "next_cursor"]  # fmt: skip
+NAMES = ["id", "order", "Order", "order_id", "orderId", "from", "class", "oneof", "2fa", "X-Rate", "größe", "a b", "ok",
+         "kind", "limit", "cursor", "items", "next_cursor"]  # fmt: skip
 SCHEMAS = ["Order", "order_line", "Pet", "CreateOrderRequest", "OrderService", "None", "Status"]
+# So that there is something to take over in every document.
+THING: dict[str, Any] = {"type": "object", "properties": {"name": {"type": "string"}}}
 names = st.sampled_from(NAMES)
 # Each text is another one, so that none stands for one that vanished.
 texts = st.one_of(
@@ -79,6 +81,7 @@ texts = st.one_of(
         )
     ),
 )
+PATHS = ["/orders", "/orders/{id}", "/orders/{id}/cancel", "/login", "/v1/pets:sort"]
 references = st.sampled_from([{"$ref": f"#/components/schemas/{name}"} for name in SCHEMAS])
 
 
@@ -101,7 +104,8 @@ def scalars(minor: int) -> Any:
     bounds = {"minimum": st.integers(-3, 3), "maximum": st.integers(-3, 3), "exclusiveMinimum": exclusive,
               "multipleOf": st.just(2)}  # fmt: skip
     return st.one_of(
-        _some({"type": "string"}, minLength=_counts, maxLength=_counts, pattern=st.sampled_from(["^a+$", "(?=a)b", r"\d{2}"]),
+        _some({"type": "string"}, minLength=_counts, maxLength=_counts,
+              pattern=st.sampled_from(["^a+$", "(?=a)b", r"\d{2}"]),
               format=st.sampled_from(["date-time", "date", "uuid", "email", "byte", "duration", "own", "password"]),
               default=st.just("a"), **null, **_notes),
         _some({"type": "integer"}, format=st.sampled_from(["int32", "own"]), default=st.just(1),
@@ -184,11 +188,13 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     """A document in which every reference leads somewhere."""
     minor = draw(st.sampled_from([0, 1]))
     paths = {}
-    for path in draw(st.lists(st.sampled_from(["/orders", "/orders/{id}", "/orders/{id}/cancel", "/login", "/v1/pets:sort"]),
+    for path in draw(st.lists(st.sampled_from(PATHS),
                               max_size=3, unique=True)):  # fmt: skip
         verbs = draw(st.lists(st.sampled_from(["get", "put", "post", "delete", "patch", "head", "trace"]), max_size=2))
         paths[path] = {verb: draw(operations(minor, path)) for verb in verbs}
-    found = document(paths, version=f"3.{minor}.0", schemas={name: draw(schemas(minor)) for name in SCHEMAS})
+    found = document(
+        paths, version=f"3.{minor}.0", schemas={"Thing": THING, **{name: draw(schemas(minor)) for name in SCHEMAS}}
+    )
     found["info"]["description"] = draw(texts)
     if draw(st.booleans()):
         found["servers"] = [{"url": "https://example.com"}]

@@ -46,7 +46,7 @@ ALONE = changed(
 
 @dataclass(frozen=True)
 class Content:
-    """The media type that was chosen (json, stream, form, multipart, xml, text or bytes), with its schema if it has one."""
+    """The media type that was chosen (json, stream, form, multipart, xml, text or bytes), and its schema if any."""
 
     kind: str
     schema: Part | None

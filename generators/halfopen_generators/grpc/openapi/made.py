@@ -117,7 +117,7 @@ class Made:
         name = body.add(wanted, {}, place, (*notes, *found.notes))
         said = self.field(found, place, required=required)
         if in_json and default_json_name(name) != wanted:
-            illegal = len(wanted) > _LONGEST_JSON_NAME or any(sign in '"\\' or sign < " " for sign in wanted)
+            illegal = not 0 < len(wanted) <= _LONGEST_JSON_NAME or any(sign in '"\\' or sign < " " for sign in wanted)
             if illegal or wanted in body.json_names:
                 self.losses.tell(JSON_NAME, place)
             else:

@@ -25,7 +25,7 @@ _ENDINGS = (
 
 def type_name(wanted: str) -> str:
     """A name in PascalCase; as it stands if it is one."""
-    name = wanted if _TYPE.fullmatch(wanted) else pascal(wanted)
+    name = wanted if _TYPE.fullmatch(wanted) else pascal(_ascii(wanted))
     if not name[:1].isalpha():
         name = f"Type{name}"
     name = name[:LONGEST]
@@ -34,7 +34,7 @@ def type_name(wanted: str) -> str:
 
 def field_name(wanted: str) -> str:
     """A name in snake_case that no language refuses."""
-    name = snake(wanted)
+    name = snake(_ascii(wanted))
     if not name[:1].isalpha():
         name = f"field_{name}".rstrip("_")
     name = name[:LONGEST].rstrip("_")
@@ -100,7 +100,14 @@ def value_names(wanted: Iterable[str], enum: str) -> list[str]:
 
 def _in_letters(word: str) -> str:
     """The word with names for what would be lost of it: a sign before a number, or all of it."""
+    word = _ascii(word)
     if words(word):
         sign = {"+": "plus ", "-": "minus "}.get(word[0], "") if word[1:2].isdigit() else ""
         return f"{sign}{word}"
     return " ".join(unicodedata.name(letter, "other").lower() for letter in word[:_LONGEST_SPELLED])
+
+
+def _ascii(name: str) -> str:
+    """The name without accents: Größe is Grosse."""
+    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
