@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -18,10 +14,9 @@ from halfopen.run import run
 from halfopen.source import Source, read_source
 from halfopen.vocabulary import Report, ReportOutcome
 from halfopen_generators.grpc.options import GrpcOptions
+from tests.golden_folder import GOLDEN, ROOT, by_hash_seed, kept
 from tests.oracles import require
 
-ROOT = Path(__file__).parents[2]
-GOLDEN = ROOT / "tests" / "golden" / "orders"
 EXAMPLE = "examples/orders.grpc.yaml"
 
 
@@ -47,29 +42,12 @@ def test_the_answer_to_the_example_is_the_golden_one() -> None:
     answer = report()
     assert (answer.outcome, answer.findings) == (ReportOutcome.PASS, ())
     found = texts(answer)
-    if os.environ.get("HALFOPEN_UPDATE_GOLDEN") == "1":
-        for name, text in found.items():
-            (GOLDEN / name).parent.mkdir(parents=True, exist_ok=True)
-            (GOLDEN / name).write_text(text, encoding="utf-8")
-    kept = {str(path.relative_to(GOLDEN)): path.read_text("utf-8") for path in GOLDEN.rglob("*") if path.is_file()}
-    assert found == kept
+    assert found == kept(GOLDEN / "orders", found)
 
 
 def test_another_process_with_another_hash_seed_gives_the_same_bytes() -> None:
-    program = "import sys; from tests.grpc.test_render import digest; sys.stdout.write(digest())"
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(digests) == 1
-    assert digests != {""}
+    assert by_hash_seed("tests.grpc.test_render", "digest()") == {digest()}
+    assert digest()
 
 
 def digest() -> str:

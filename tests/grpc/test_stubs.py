@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 from typing import Any
 
@@ -13,7 +12,8 @@ from hypothesis import given, settings
 from halfopen_generators.grpc.stubs import go, java
 from halfopen_generators.grpc.stubs.calls import calls, gaps, grace
 from halfopen_generators.grpc.stubs.java_names import capital, java_file
-from tests.grpc.designs import ROOT, designed, specs
+from tests.golden_folder import GOLDEN, kept
+from tests.grpc.designs import designed, specs
 from tests.grpc.stub_projects import LIBRARY, ORDERS, STRANGE, stub_files
 
 LANGUAGES = ["go", "java", "typescript"]
@@ -22,14 +22,8 @@ LANGUAGES = ["go", "java", "typescript"]
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_stubs_of_the_example_are_the_golden_ones(language: str) -> None:
     """HALFOPEN_UPDATE_GOLDEN=1 writes them anew; read the difference before you commit it."""
-    golden = ROOT / "tests" / "golden" / f"orders-{language}"
     found = {artifact.path: artifact.text for artifact in stub_files(designed(ORDERS.read_text("utf-8")), language)}
-    if os.environ.get("HALFOPEN_UPDATE_GOLDEN") == "1":
-        for name, text in found.items():
-            (golden / name).parent.mkdir(parents=True, exist_ok=True)
-            (golden / name).write_text(text, encoding="utf-8")
-    kept = {str(path.relative_to(golden)): path.read_text("utf-8") for path in golden.rglob("*") if path.is_file()}
-    assert found == kept
+    assert found == kept(GOLDEN / f"orders-{language}", found)
     assert all(name.startswith(f"stubs/{language}/") for name in found)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 from functools import cache
@@ -23,12 +22,11 @@ from halfopen_generators.grpc import stubs
 from halfopen_generators.grpc.options import GrpcOptions
 from halfopen_generators.grpc.stubs import compiled
 from halfopen_generators.grpc.stubs.python_messages import Messages
+from tests.golden_folder import GOLDEN, ROOT, by_hash_seed, kept
 from tests.grpc.designs import answered, designed, specs, text
 from tests.grpc.support_stubs_python import PACKAGES, SPECS, Stubs, taken_over, written
-from tests.grpc.test_render import ROOT, source
+from tests.grpc.test_render import source
 from tests.oracles import require
-
-GOLDEN = ROOT / "tests" / "golden" / "orders-stubs"
 
 
 @cache
@@ -50,12 +48,7 @@ def test_the_stubs_of_the_example_are_the_golden_ones() -> None:
     answer = orders()
     assert (answer.outcome, answer.findings) == (ReportOutcome.PASS, ())
     found = code(answer)
-    if os.environ.get("HALFOPEN_UPDATE_GOLDEN") == "1":
-        for name, content in found.items():
-            (GOLDEN / name).parent.mkdir(parents=True, exist_ok=True)
-            (GOLDEN / name).write_text(content, encoding="utf-8")
-    kept = {str(path.relative_to(GOLDEN)): path.read_text("utf-8") for path in GOLDEN.rglob("*") if path.is_file()}
-    assert found == kept
+    assert found == kept(GOLDEN / "orders-python", found)
 
 
 def test_who_asks_for_no_stubs_gets_none_and_all_else_is_the_same() -> None:
@@ -75,19 +68,7 @@ def test_the_design_page_names_the_folder_and_no_file_in_it() -> None:
 
 
 def test_another_hash_seed_gives_the_same_bytes() -> None:
-    program = "import sys; from tests.grpc.test_stubs_python import digest; sys.stdout.write(digest())"
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert digests == {digest()}
+    assert by_hash_seed("tests.grpc.test_stubs_python", "digest()") == {digest()}
 
 
 def digest() -> str:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
@@ -23,11 +20,10 @@ from halfopen_generators.saga.plan import SagaDesign
 from halfopen_generators.saga.render import TARGETS, render
 from halfopen_generators.saga.scenario import Scenario, scenarios
 from halfopen_generators.saga.spec import SagaSpec
+from tests.golden_folder import GOLDEN, ROOT, by_hash_seed, kept
 
 # The package has a function of that name.
 rendering = importlib.import_module("halfopen_generators.saga.render")
-ROOT = Path(__file__).parents[2]
-GOLDEN = ROOT / "tests" / "golden"
 EXAMPLES = {"orchestration": "checkout.saga.yaml", "choreography": "checkout-choreography.saga.yaml"}
 PAGES = ("DESIGN.md", "adr/0001-checkout-saga.md", "checkout.saga.yaml")
 
@@ -66,29 +62,12 @@ def test_the_pages_of_the_example_are_the_golden_ones(style: str) -> None:
     """HALFOPEN_UPDATE_GOLDEN=1 writes them anew; read the difference before you commit it."""
     folder = GOLDEN / Path(EXAMPLES[style]).name.removesuffix(".saga.yaml")
     found = pages_of(report(style))
-    if os.environ.get("HALFOPEN_UPDATE_GOLDEN") == "1":
-        for name, text in found.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text, encoding="utf-8")
-    kept = {str(path.relative_to(folder)): path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()}
-    assert found == kept
+    assert found == kept(folder, found)
 
 
 def test_another_process_with_another_hash_seed_gives_the_same_bytes() -> None:
-    program = "import sys; from tests.saga.test_render import digest; sys.stdout.write(digest('orchestration'))"
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(digests) == 1
-    assert digests != {""}
+    assert by_hash_seed("tests.saga.test_render", "digest('orchestration')") == {digest("orchestration")}
+    assert digest("orchestration")
 
 
 def digest(style: str) -> str:

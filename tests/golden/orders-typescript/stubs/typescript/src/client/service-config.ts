@@ -16,8 +16,8 @@ export const SERVICE_CONFIG = JSON.stringify({
       "timeout": "0.300000000s",
       "retryPolicy": {
         "maxAttempts": 3,
-        "initialBackoff": "0.03s",
-        "maxBackoff": "0.3s",
+        "initialBackoff": "0.030000000s",
+        "maxBackoff": "0.300000000s",
         "backoffMultiplier": 2.0,
         "retryableStatusCodes": [
           "UNAVAILABLE"
@@ -31,10 +31,10 @@ export const SERVICE_CONFIG = JSON.stringify({
           "method": "PlaceOrder"
         }
       ],
-      "timeout": "2.000000000s",
+      "timeout": "2s",
       "retryPolicy": {
         "maxAttempts": 3,
-        "initialBackoff": "0.2s",
+        "initialBackoff": "0.200000000s",
         "maxBackoff": "2s",
         "backoffMultiplier": 2.0,
         "retryableStatusCodes": [
@@ -49,10 +49,10 @@ export const SERVICE_CONFIG = JSON.stringify({
           "method": "ListOrders"
         }
       ],
-      "timeout": "1.000000000s",
+      "timeout": "1s",
       "retryPolicy": {
         "maxAttempts": 3,
-        "initialBackoff": "0.1s",
+        "initialBackoff": "0.100000000s",
         "maxBackoff": "1s",
         "backoffMultiplier": 2.0,
         "retryableStatusCodes": [
@@ -67,7 +67,7 @@ export const SERVICE_CONFIG = JSON.stringify({
           "method": "WatchOrder"
         }
       ],
-      "timeout": "30.000000000s",
+      "timeout": "30s",
       "retryPolicy": {
         "maxAttempts": 3,
         "initialBackoff": "1s",
