@@ -222,15 +222,10 @@ async def _reply(
 
     def work(progress: Progress) -> tuple[str, Report]:
         source = request.source(roots)
-        identity = identify(
-            __version__,
-            request.capability.tool,
-            source.file,
-            source.text,
-            source.data,
-            request.options.model_dump(),
-        )
-        return identity, run(request.capability, source, request.options, progress)
+        report = run(request.capability, source, request.options, progress)
+        asked = (source.file, source.text, source.data, request.options.model_dump())
+        # What was answered is part of its name: files that the spec names may be others at the next call.
+        return identify(__version__, request.capability.tool, *asked, report.model_dump_json()), report
 
     identity, report = await in_thread(context, work, runs)
     kept = await anyio.to_thread.run_sync(_kept, reports, identity, report)

@@ -68,7 +68,7 @@ class Usage:
 
 
 def identify(*parts: Any) -> str:
-    """The same name for the same call, in every process: a hash of what was asked."""
+    """The same name for the same call and answer, in every process: a hash of them."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
