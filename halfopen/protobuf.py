@@ -6,6 +6,7 @@ import keyword
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 MAP_KEYS = ("string", "int32", "int64", "bool")
@@ -41,6 +42,7 @@ class FieldType:
         return f"{self.label} {name}".strip()
 
 
+@lru_cache(maxsize=4_096)
 def field_type(asked: str) -> FieldType:
     """The parts of a type in which `type_fault` finds no fault."""
     text = asked.strip()

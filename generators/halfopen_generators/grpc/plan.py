@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from halfopen.source import Location
@@ -55,7 +56,7 @@ class MessagePlan:
     options: tuple[str, ...] = ()
     oneof_options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def by_name(self) -> dict[str, FieldPlan]:
         """The fields by their names."""
         return {field.name: field for field in self.fields}
@@ -201,12 +202,12 @@ class Api:
     previous: Previous | None  # what this is compared with
     decisions: tuple[Decision, ...]
 
-    @property
+    @cached_property
     def methods(self) -> tuple[MethodPlan, ...]:
         """The rpcs of all services."""
         return tuple(method for service in self.services for method in service.methods)
 
-    @property
+    @cached_property
     def by_name(self) -> dict[str, MessagePlan]:
         """The messages by their names."""
         return {message.name: message for message in self.messages}

@@ -162,13 +162,13 @@ def _name(
 def _type(
     spec: GrpcSpec, base: Previous | None, asked: str, place: Location, source: Source, *, in_oneof: bool
 ) -> Iterator[Problem]:
-    known = {*WORDS, *spec.messages, *spec.enums}
+    known = spec.types
     foreign = field_type(asked).name
     if "." in foreign and foreign not in known:
         if file_of(foreign, base) is None:
             yield source.problem(place, _unknown(foreign, spec))
             return
-        known.add(foreign)
+        known |= {foreign}
     if (fault := type_fault(asked, known, optional=True)) is not None:
         yield source.problem(place, f"{asked!r} {fault}.", asked, LEGAL)
         return

@@ -5,6 +5,7 @@ Nothing is decided here. A key that was left out stays None (or empty) and `desi
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,6 +23,7 @@ from pydantic import (
 from typing_extensions import TypeAliasType
 
 from halfopen.durations import Duration
+from halfopen_generators.grpc.types import WORDS
 
 MAX_FIELDS = 1_000
 MAX_NUMBER = 536_870_911
@@ -223,6 +225,11 @@ class GrpcSpec(_Spec):
         default=None,
         description="Folder of .proto files, or descriptor set, that is released: numbers are kept, breaks told.",
     )
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """What a field may be: the words that are types, and the messages and enums."""
+        return frozenset({*WORDS, *self.messages, *self.enums})
 
     @field_validator("services")
     @classmethod
