@@ -91,7 +91,7 @@ service Things {
 }
 message GetThingRequest { string id = 1; }
 message ListThingsRequest { int32 page_size = 1; string page_token = 2; }
-message ListThingsResponse { repeated Thing things = 1; string next_page_token = 2; }
+message ListThingsResponse { repeated Thing things = 1; string next_page_token = 2; int32 total = 3; }
 """
 
 
@@ -122,7 +122,7 @@ def test_a_package_that_is_rendered_again_means_the_same(tmp_path: Path, package
     before, after = images(tmp_path, report)
     assert meaning(after, package) == meaning(before, package)
     assert [check.name for check in report.checks if check.status is not Status.PASSED] == []
-    assert len(meaning(before, package)) == snapshot({"acme.things.v1": 43, "acme.common.v1": 12})[package]
+    assert len(meaning(before, package)) == snapshot({"acme.things.v1": 44, "acme.common.v1": 12})[package]
 
 
 def test_its_checked_spec_loads_to_the_same(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_changes_keep_numbers_reserve_what_goes_and_are_told(tmp_path: Path) -> 
         laid(tmp_path),
         messages={"Thing": {"weight": "int64"}, "Note": {"text": "string"}},
         services={"Things": {"AddNote": {"request": {"note": "Note", "request_id": "string"}, "response": {}}}},
-        remove=["Thing.raw", "Thing.left", "Thing.State.LIVE", "Things.Watch"],
+        remove=["Thing.raw", "Thing.left", "Thing.State.LIVE", "Things.Watch", "ListThingsResponse.total"],
     )
     types, service = text(report, "types.proto"), text(report, "service.proto")
     assert "  reserved 4, 9 to 11, 12, 15, 500 to max;\n" in types
@@ -210,18 +210,14 @@ def test_changes_keep_numbers_reserve_what_goes_and_are_told(tmp_path: Path) -> 
     assert "  int64 weight = 18;\n" in types
     assert "rpc AddNote(AddNoteRequest) returns (AddNoteResponse)" in service
     assert "message Note {" in service
-    told = [(str(each.severity), each.message.split(" Who")[0]) for each in report.findings if each.code == "PRT02"]
-    assert told == snapshot(
+    assert '  reserved 3;\n  reserved "total";\n' in service
+    told = [each.message.partition(" Who")[0] for each in report.findings if each.code == "PRT02"]
+    assert [(text.rpartition("(")[2].rstrip(")"), *text.split('"')[1::2]) for text in told] == snapshot(
         [
-            ("error", 'Previously present RPC "Watch" on service "Things" was deleted. (RPC_NO_DELETE)'),
-            (
-                "warning",
-                'Previously present field "12" with name "left" on message "Thing" was deleted. (FIELD_NO_DELETE)',
-            ),
-            (
-                "warning",
-                'Previously present field "15" with name "raw" on message "Thing" was deleted. (FIELD_NO_DELETE)',
-            ),
+            ("RPC_NO_DELETE", "Watch", "Things"),
+            ("FIELD_NO_DELETE", "12", "left", "Thing"),
+            ("FIELD_NO_DELETE", "15", "raw", "Thing"),
+            ("FIELD_NO_DELETE", "3", "total", "ListThingsResponse"),
         ]
     )
 

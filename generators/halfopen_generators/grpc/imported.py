@@ -93,8 +93,9 @@ def _without(data: Mapping[str, Any], names: Iterable[str], source: Source) -> d
     for index, name in enumerate(names):
         holders = [(kept[key], name) for key in ("services", "messages", "enums")]
         outer, _, inner = name.rpartition(".")
-        holders += [(kept[key].get(outer, {}), inner) for key in ("services", "messages", "enums") if outer]
-        holders += [(group, inner) for group in kept["messages"].get(outer, {}).get("oneof", {}).values()]
+        holders += [(kept[key].get(outer, {}), inner) for key in ("services", "enums") if outer]
+        bodies = [body for known, body in _bodies(kept) if outer in known]
+        holders += [(part, inner) for body in bodies for part in (body, *body.get("oneof", {}).values())]
         found = [holder for holder, part in holders if part in holder]
         if not found:
             near = nearest(name, _elements(kept))
@@ -105,20 +106,32 @@ def _without(data: Mapping[str, Any], names: Iterable[str], source: Source) -> d
         gone = [element for element in kept["comments"] if f"{element}.".startswith(f"{name}.")]
         for element in gone:
             del kept["comments"][element]
-    for body in kept["messages"].values():
+    for _, body in _bodies(kept):
         for group in [group for group, members in body.get("oneof", {}).items() if not members]:
             del body["oneof"][group]
     return kept
 
 
+def _bodies(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """The fields of every message, with the names that it may be called by: those of rpcs are named after them."""
+    yield from (((name,), body) for name, body in data["messages"].items())
+    for service, rpcs in data["services"].items():
+        for rpc, said in rpcs.items():
+            for side in ("request", "response"):
+                if isinstance(body := said.get(side), dict):
+                    yield (f"{rpc}{side.capitalize()}", f"{service}{rpc}{side.capitalize()}"), body
+
+
 def _elements(data: Mapping[str, Any]) -> Iterator[str]:
     """What can be removed."""
-    for key in ("services", "messages", "enums"):
+    for key in ("services", "enums"):
         for name, parts in data[key].items():
-            yield name
-            yield from (f"{name}.{part}" for part in parts if part != "oneof")
-    for name, body in data["messages"].items():
-        yield from (f"{name}.{part}" for group in body.get("oneof", {}).values() for part in group)
+            yield from (name, *(f"{name}.{part}" for part in parts))
+    yield from data["messages"]
+    for names, body in _bodies(data):
+        groups = body.get("oneof", {})
+        parts = [part for part in (*body, *(part for group in groups.values() for part in group)) if part != "oneof"]
+        yield from (f"{names[0]}.{part}" for part in parts)
 
 
 def _merged(imported: Any, own: Any, *, deep: bool) -> Any:
