@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from halfopen.source import BadInput, Source
 from halfopen_generators.grpc.openapi import read_openapi
 from tests.grpc.designs import answered
-from tests.grpc.openapi.documents import SPEC, document, imported
+from tests.grpc.openapi.documents import SPEC, document, documents, imported, leaves
 
 
 def refused(found: dict[str, Any] | str, folder: Path) -> str:
@@ -65,6 +67,7 @@ def test_what_is_no_document_is_told(text: str, message: str, tmp_path: Path) ->
         ({"type": "string", "minLength": -1}, "/minLength: -1 is a number; it has to be a whole number, not below 0."),
         ({"type": "string", "pattern": []}, "/pattern: [] is a list; it has to be text."),
         ({"type": "integer", "minimum": "1"}, '/minimum: "1" is text; it has to be a number.'),
+        ({"type": "number", "maximum": 10**400}, "; it has to be one that a double can hold."),
         ({"type": "string", "enum": "a"}, '/enum: "a" is text; it has to be a list.'),
         ({"oneOf": {}}, "/oneOf: {} is a mapping; it has to be a list."),
         ({"properties": []}, "/properties: [] is a list; it has to be a mapping of keys."),
@@ -122,9 +125,41 @@ def test_only_the_caller_s_files_are_opened(tmp_path: Path) -> None:
     (tmp_path / "secret.json").write_text(json.dumps(schemas()))
     (inside / "link.json").symlink_to(tmp_path / "secret.json")
     os.mkfifo(inside / "pipe.json")
-    for given, message in (("link.json", "outside the allowed folders"), ("../secret.json", "climbs with '..'"),
+    for name, message in (("link.json", "outside the allowed folders"), ("../secret.json", "climbs with '..'"),
                            ("pipe.json", "It is no ordinary file"), ("none.json", "no such file")):  # fmt: skip
         with pytest.raises(BadInput, match=message):
-            read_openapi(given, "a.v1", Source({"from_openapi": given}, folders=(inside.resolve(),)))
+            read_openapi(name, "a.v1", Source({"from_openapi": name}, folders=(inside.resolve(),)))
     with pytest.raises(BadInput, match="the caller offers no folder"):
         answered({**SPEC})
+
+
+WRONG = [None, 3, -1, True, "x", "", [], [None], [[]], {}, {"a": 1}, {"$ref": 3}, {"$ref": "#/paths"}, 10**400, 1.5]
+
+
+@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate],
+          suppress_health_check=list(HealthCheck))  # fmt: skip
+@given(documents(), st.data())
+def test_whatever_stands_anywhere_it_is_used_or_refused_in_words(
+    tmp_path_factory: pytest.TempPathFactory, found: dict[str, Any], data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("api")
+    for leaf in data.draw(st.lists(st.sampled_from(list(leaves(found))), min_size=1, max_size=4)):
+        # A place further out is as good a one.
+        at = leaf[: data.draw(st.integers(1, len(leaf)))]
+        holder: Any = found
+        for part in at[:-1]:
+            holder = holder[part] if isinstance(holder, dict | list) and part in range_of(holder) else None
+        if isinstance(holder, dict | list) and at[-1] in range_of(holder):
+            holder[at[-1]] = data.draw(st.sampled_from(WRONG))
+    try:
+        made = imported(found, folder)
+    except BadInput as refused:
+        told = refused.problems
+    else:
+        assert made.data
+        return
+    assert all(problem.message and problem.file == "api.json" for problem in told)
+
+
+def range_of(holder: Any) -> Any:
+    return holder if isinstance(holder, dict) else range(len(holder))

@@ -69,6 +69,7 @@ def test_a_value_becomes(schema: dict[str, Any], made: Any, tmp_path: Path) -> N
         ({"type": "string", "format": "iban"}, "A format that neither"),
         ({"type": "integer", "minimum": 5, "maximum": 4}, "No value can keep both bounds"),
         ({"type": "integer", "format": "int32", "minimum": 2**40}, "that the type can't hold"),
+        ({"type": "integer", "enum": [0, 2**70]}, "that the type can't hold"),
         ({"type": ["string", "integer"]}, "one of several types"),
         ({"allOf": [{"type": "string"}, {"type": "boolean"}]}, "contradict each other"),
         ({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}, "no further keys"),

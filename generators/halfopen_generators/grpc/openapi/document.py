@@ -26,6 +26,14 @@ _VERSION = re.compile(r"3\.([01])(\.\d+)?(-.*)?")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
+def is_finite(value: float) -> bool:
+    """Whether a double can hold the number, as an infinite one or a whole one of a thousand digits can't be held."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def pointer(location: Location) -> str:
     """A place as a JSON pointer, such as #/paths/~1orders/get."""
     return "#" + "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
@@ -187,8 +195,10 @@ class Part:
         value = self.raw(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             self._unfit((*self.at, key), value, "a number")
+        if not is_finite(value):
+            self._unfit((*self.at, key), value, "one that a double can hold")
         return value
 
     def count(self, key: str) -> int | None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from halfopen import wording
-from halfopen_generators.grpc.openapi.document import Part
+from halfopen_generators.grpc.openapi.document import Part, is_finite
 from halfopen_generators.grpc.openapi.facets import Schema
 from halfopen_generators.grpc.openapi.losses import changed
 from halfopen_generators.grpc.openapi.naming import type_name, value_names
-from halfopen_generators.grpc.openapi.scalars import Type, plain_values, scalar
+from halfopen_generators.grpc.openapi.scalars import OUT_OF_TYPE, Type, in_range, plain_values, scalar
 from halfopen_generators.grpc.spec import MAX_FIELDS
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def _made(schemas: Schemas, schema: Schema, hint: str, kind: str, values: list[A
         return _numbered(schemas, schema, hint, values)
     found = scalar(schema, kind)
     if not values or found.of != "scalar" or found.name == "bytes":
+        return found
+    if not all(is_finite(value) if kind == "number" else in_range(found.name, value) for value in values):
+        schemas.losses.tell(OUT_OF_TYPE, schema.first.at)
         return found
     if kind == "number":
         values = [float(value) for value in values]

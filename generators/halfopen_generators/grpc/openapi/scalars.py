@@ -171,6 +171,12 @@ def _number(schema: Schema, *, whole: bool) -> Type:
     return Type(name, rules=bounds(schema, "minimum", {"gte": least, "lte": most}))
 
 
+def in_range(name: str, value: Any) -> bool:
+    """Whether a type can hold the value, as far as it is a whole number."""
+    first, last = _RANGES.get(name, (value, value))
+    return bool(first <= value <= last)
+
+
 def _rule(word: str, bound: tuple[float, bool] | None) -> str:
     return word if bound is not None and bound[1] else f"{word}e"
 
