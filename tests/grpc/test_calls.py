@@ -116,6 +116,7 @@ def test_a_path_becomes_an_option_that_compiles() -> None:
             "http.get: the path names 'di', which is no field of the request.",
         ),
         ({"post": "/v1", "body": "thing"}, "http.body: the body names 'thing', which is no field of the request."),
+        ({"get": "/v1", "response_body": "no"}, "the answer names 'no', which is no field of the response."),
         ({"get": "/v1", "post": "/v1"}, "takes one of get, put, post, delete, patch, with the path"),
         ({}, "takes one of get, put, post, delete, patch, with the path"),
         ({"get": "v1"}, "http.get"),

@@ -318,7 +318,8 @@ def _operation(finishes: str | None, progress: str | None) -> tuple[str, ...]:
 def _http(asked: HttpSpec | None) -> tuple[str, ...]:
     if asked is None:
         return ()
-    entries = [f"{asked.verb}: {quoted(asked.path)}", *([f"body: {quoted(asked.body)}"] if asked.body else [])]
+    bodies = (("body", asked.body), ("response_body", asked.response_body))
+    entries = [f"{asked.verb}: {quoted(asked.path)}", *(f"{key}: {quoted(held)}" for key, held in bodies if held)]
     return (f"{HTTP_OPTION} = {block(entries)}",)
 
 

@@ -225,20 +225,20 @@ def _long_running(spec: GrpcSpec, method: MethodSpec, location: Location, source
 
 
 def _http(spec: GrpcSpec, method: MethodSpec, location: Location, source: Source) -> Iterator[Problem]:
-    """Variables of a path, and the body, are fields of the request."""
-    if method.http is None:
+    """Variables of a path, and the body, are fields of the request; what the answer holds is one of the response."""
+    if (http := method.http) is None:
         return
-    body = spec.messages.get(method.request) if isinstance(method.request, str) else method.request
-    if body is None:
-        return  # another package's message, whose fields the spec doesn't know
-    known = {str(path[-1]): part.type for path, _, part in fields(body)}
-    wanted = [("path", name) for name in _VARIABLE.findall(method.http.path)]
-    wanted += [("body", method.http.body)] if method.http.body not in {None, "*"} else []
-    for what, name in wanted:
+    wanted = [("path", http.verb, "request", name) for name in _VARIABLE.findall(http.path)]
+    wanted += [("body", "body", "request", http.body)] if http.body not in {None, "*"} else []
+    wanted += [("answer", "response_body", "response", http.response_body)] if http.response_body else []
+    for what, key, side, name in wanted:
+        said = method.request if side == "request" else method.response
+        body = spec.messages.get(said) if isinstance(said, str) else said
+        # Of another package's message the spec doesn't know the fields.
+        known = {str(path[-1]): part.type for path, _, part in fields(body)} if body is not None else None
         first = str(name).partition(".")[0]
-        if first not in known:
-            key = "body" if what == "body" else method.http.verb
-            message = f"the {what} names {first!r}, which is no field of the request."
+        if known is not None and first not in known:
+            message = f"the {what} names {first!r}, which is no field of the {side}."
             yield source.problem((*location, "http", key), message, first, tuple(known))
 
 

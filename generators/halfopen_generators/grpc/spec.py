@@ -148,6 +148,7 @@ class HttpSpec(_Spec):
     body: Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9_]{0,63})$")] | None = Field(
         default=None, description="The field that the body holds; * for all that the path doesn't."
     )
+    response_body: FieldName | None = Field(default=None, description="The field that the answer holds alone.")
 
     @model_validator(mode="after")
     def _one_verb(self) -> HttpSpec:

@@ -78,6 +78,22 @@ def test_names_are_given_once(tmp_path: Path) -> None:
     assert told(found, "A tag that is no service") == ["#/paths/~1a/get/tags/1"]
 
 
+def test_an_answer_stays_what_it_was_over_http(tmp_path: Path) -> None:
+    answer = {"200": {"description": "ok", "content": {"application/json": {"schema": ORDER}}}}
+    paths = {"/orders/{id}": {"get": {"operationId": "showOrder", "responses": answer, "parameters": [
+        {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]}}}  # fmt: skip
+    named = {
+        "200": {"description": "ok", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/A"}}}}
+    }
+    found = imported(document(paths), tmp_path).data["services"]
+    assert found["OrderService"]["ShowOrder"]["http"] == {"get": "/orders/{id}"}
+    paths["/orders/{id}"]["get"]["responses"] = named
+    found = imported(document(paths, schemas={"A": ORDER}), tmp_path).data["services"]
+    method = found["OrderService"]["ShowOrder"]
+    assert method["response"] == {"a": "A"}
+    assert method["http"] == {"get": "/orders/{id}", "response_body": "a"}
+
+
 def test_parameters_are_fields(tmp_path: Path) -> None:
     parameters = [
         {"name": "X-Request-ID", "in": "header", "schema": {"type": "string"}},

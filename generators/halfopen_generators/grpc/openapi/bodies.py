@@ -38,9 +38,9 @@ CHUNKS = changed(
     "Make the rpc unary in the spec if they are always few. All but the chunk belongs into the first message only.",
 )
 ALONE = changed(
-    "A body that is no request or response message by itself stands in a field of one, which can grow by others; the "
-    "JSON of an answer has the field's name around it.",
-    "With transcoding, name the field as response_body to answer as before.",
+    "A body that is no request or response message by itself stands in a field of one, which can grow by others. Over "
+    "HTTP it is what it was (body and response_body of google.api.http); in gRPC it has the field around it.",
+    "Nothing.",
 )
 
 

@@ -89,7 +89,10 @@ class Reader:
         said |= {"idempotency": promise} if promise else {}
         said |= {"errors": given.errors} if given.errors is not None else {}
         said |= {"paginated": True} if paged else {}
-        said |= {"http": taken.http} if taken.http else {}
+        if taken.http:
+            # Over HTTP the answer stays what it was, without the field's name around it.
+            told = {"response_body": given.held} if given.held in given.body.data and not given.streams else {}
+            said["http"] = {**taken.http, **told}
         if said["kind"] == "unary":
             del said["kind"]
         self.services.setdefault(operation.service, {})[rpc] = said

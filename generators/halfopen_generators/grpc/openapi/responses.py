@@ -70,9 +70,13 @@ EITHER = changed(
 
 @dataclass
 class Response:
-    """What an rpc answers with. `errors` is None if the document names none that a status stands for."""
+    """What an rpc answers with. `errors` is None if the document names none that a status stands for.
+
+    `held` is the field that holds all of the body, where there is one.
+    """
 
     body: Body = field(default_factory=Body)
+    held: str | None = None
     streams: bool = False
     errors: list[str] | None = None
     notes: list[str] = field(default_factory=list)
@@ -178,7 +182,7 @@ def _add_answer(schemas: Schemas, made: Response, operation: Operation, part: Pa
         made.notes.extend(schemas.notes_of(schema))
         spread(schemas, schema, chosen.schema, made.body, operation.rpc)
         return
-    _add_field(schemas, made.body, chosen.schema, operation.rpc)
+    made.held = _add_field(schemas, made.body, chosen.schema, operation.rpc)
 
 
 def _no_id(schema: Schema) -> bool:
@@ -186,12 +190,14 @@ def _no_id(schema: Schema) -> bool:
     return not set(properties(schema)) & {"id", "uuid", "name", "key"}
 
 
-def _add_field(schemas: Schemas, body: Body, part: Part, hint: str) -> None:
+def _add_field(schemas: Schemas, body: Body, part: Part, hint: str) -> str:
+    """Add the answer as a field; its name."""
     name, found = field_for(schemas, part, f"{hint}Result")
     schemas.losses.tell(ALONE, part.at)
     # An answer is always there, so nothing needs to tell it from one that isn't.
     said = schemas.made.field(found, part.at, required=found.of == "scalar")
     body.add(name, said, part.at, found.notes)
+    return name
 
 
 def _add_either(schemas: Schemas, made: Response, operation: Operation, answers: dict[str, Part]) -> None:
