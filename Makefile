@@ -64,6 +64,7 @@ bench: $(VENV)/.halfopen-bench  ## how fast the checker is, and what the server 
 	@if command -v spin >/dev/null; then $(BIN)/python benchmarks/spin_side_by_side.py; else echo "No spin here: not raced against it."; fi
 	@if test -d /proc/self/task; then $(BIN)/python benchmarks/server_beside_bare.py; else echo "No /proc here: the server is not measured."; fi
 	@$(BIN)/python benchmarks/grpc_beside_buf.py
+	@$(BIN)/python benchmarks/simulator_beside_simpy.py
 
 clean:  ## take away what make made
 	rm -rf $(VENV) demo .cache
