@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,9 @@ def found(code: str, section: str, folder: Path) -> dict[str, Finding]:
     for place, text in re.findall(r"```yaml (\S+)\n(.*?)```", sections(code)["Example"], re.DOTALL):
         (folder / place).write_text(text)
     (spec,) = re.findall(r"```yaml\n(.*?)```", sections(code)[section], re.DOTALL)
-    return {finding.code: finding for finding in answered(spec, folder).findings}
+    asked = re.search(r"^With `--stubs (\w+)`", explain(code), re.MULTILINE)
+    stubs: Any = asked[1] if asked else "none"
+    return {finding.code: finding for finding in answered(spec, folder, stubs).findings}
 
 
 def test_every_page_of_these_families_has_a_rule() -> None:

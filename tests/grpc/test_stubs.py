@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from halfopen_generators.grpc import stubs
 from halfopen_generators.grpc.stubs import go, java
 from halfopen_generators.grpc.stubs.calls import calls, gaps, grace
 from halfopen_generators.grpc.stubs.java_names import capital, java_file
@@ -144,3 +145,16 @@ def test_any_spec_has_stubs_that_name_each_file_once_and_leave_nothing_to_fill_i
         assert [file.path for file in found if re.search(r"\{\{|\{%|TODO|Undefined", file.text)] == []
         assert [file.path for file in found if not file.text.endswith("\n")] == []
         assert found == list(stub_files(api, language))
+
+
+@pytest.mark.parametrize("language", [*LANGUAGES, "python"])
+def test_what_is_left_out_is_a_finding_at_its_rpc(language: Any) -> None:
+    api = designed(STRANGE.read_text("utf-8"))
+    module = importlib.import_module(f"halfopen_generators.grpc.stubs.{language}")
+    found = list(stubs.findings(api, language))
+    assert [each.message for each in found] == list(module.unsupported(api))
+    assert {each.code for each in found} == {"PRT14"}
+    assert {str(each.severity) for each in found} == {"info"}
+    places = [each.evidence[0].path for each in found if " is idempotent, and " in each.message]
+    assert places == ["services.GateService.DeleteThing", "services.Http2ThingService.Gather"]
+    assert list(stubs.findings(api, "none")) == []

@@ -12,7 +12,7 @@ from halfopen.progress import Progress
 from halfopen.registry import Judged
 from halfopen.vocabulary import Artifact, Check, Finding, Severity, Status
 from halfopen.wording import count
-from halfopen_generators.grpc import proto_file, service_config
+from halfopen_generators.grpc import proto_file, service_config, stubs
 from halfopen_generators.grpc.breaking import NAME as RELEASED
 from halfopen_generators.grpc.breaking import compare
 from halfopen_generators.grpc.imported import placed
@@ -52,7 +52,8 @@ def check(api: Api, options: GrpcOptions, progress: Progress) -> Judged:
             progress.report(len(checks), "checks done")
             checks.append(_answered(each, answers[each.name], progress))
     progress.report(len(checks), "checks done")
-    found = [placed(each, api.imported) for each in (*static_findings(api), *broken)]
+    told = (*static_findings(api), *broken, *stubs.findings(api, options.stubs))
+    found = [placed(each, api.imported) for each in told]
     findings = tuple(sorted([*found, *(api.imported.unsaid if api.imported else ())], key=_gravest_first))
     summary = _summary(api, findings, checks, broken=bool(broken))
     # The files are made once, for the checks and for the answer.

@@ -22,6 +22,7 @@ CODES = Codes(
         "PRT11": Code("undeclared conflict between buf and AIP rules", 3),
         "PRT12": Code("gRPC for a public audience", 1),
         "PRT13": Code("imported, and not to be said in gRPC", 3),
+        "PRT14": Code("promised, and left to you by the stubs", 7),
         "IDP04": Code("create without request id", 7),
         "IDP05": Code("idempotency level absent or wrong", 7),
     }
