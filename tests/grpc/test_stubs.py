@@ -156,5 +156,5 @@ def test_what_is_left_out_is_a_finding_at_its_rpc(language: Any) -> None:
     assert {each.code for each in found} == {"PRT14"}
     assert {str(each.severity) for each in found} == {"info"}
     places = [each.evidence[0].path for each in found if " is idempotent, and " in each.message]
-    assert places == ["services.GateService.DeleteThing", "services.Http2ThingService.Gather"]
+    assert places == ["services.GateService.DeleteThing", "services.Http2Thing.Gather"]
     assert list(stubs.findings(api, "none")) == []
