@@ -37,7 +37,7 @@ Examples:
   halfopen {name} {example}
   halfopen {name} {example} --out design/
   halfopen {name} - --format json < {example} | jq .outcome
-
+{more}
 \b
 Exit status:
   0 pass or warn, 1 fail (--fail-on warning: 1 on warn too), 2 bad input or usage, 130 interrupted
@@ -71,6 +71,7 @@ silence = click.option("-q", "--quiet", is_flag=True, help="Print the outcome in
 def command_of(capability: Capability) -> click.Command:
     """The command that offers this capability, with one flag for each of its options."""
     example = f"my{capability.file_suffixes[0]}" if capability.file_suffixes else "spec.yaml"
+    more = f"  halfopen {capability.name} --check DIR --against main\n" if capability.folder_check else ""
 
     @out_folder
     @overwriting
@@ -120,7 +121,7 @@ def command_of(capability: Capability) -> click.Command:
         capability.name,
         short_help=f"{capability.title.rstrip('.')}.",
         help=f"{capability.summary}\n{_HOW.format(name=capability.name)}",
-        epilog=_EPILOG.format(name=capability.name, example=example),
+        epilog=_EPILOG.format(name=capability.name, example=example, more=more),
     )(run_it)
     argument = click.Argument(["spec"], metavar="SPEC", required=capability.folder_check is None)
     made.params[:0] = [argument, *_checking(capability.folder_check), *options_of(capability.options)]
