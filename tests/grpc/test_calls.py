@@ -91,6 +91,11 @@ def test_an_update_of_a_resource_says_what_it_changes(tmp_path: Path) -> None:
     proto = next(tmp_path.rglob("*.proto"))
     proto.write_text(proto.read_text().replace("ReplaceThing", "UpdateThing"))
     assert mask({**spec, "previous": "."}, tmp_path) is None
+    # What is released with one that was decided keeps it.
+    first = answered(spec)
+    proto.write_text(text(first, ".proto"))
+    again = answered({**spec, "previous": "."}, tmp_path)
+    assert text(again, ".proto") == text(first, ".proto")
 
 
 def test_a_path_becomes_an_option_that_compiles() -> None:

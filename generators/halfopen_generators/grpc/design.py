@@ -230,7 +230,7 @@ def _method(made: Elements, service: str, name: str, asked: MethodSpec) -> tuple
         names[side] = body if isinstance(body, str) else _own_name(made, service, name, base, side)
         if isinstance(body, MessageSpec):
             more = (PAGE_REQUEST if side == "request" else PAGE_RESPONSE) if paginated else ()
-            if side == "request" and _wants_mask(made, service, name, body, made.decided):
+            if side == "request" and _wants_mask(made, service, name, names[side], body):
                 more = (*more, (policy().fields.mask, "field_mask"))
             what = {"request": f"What {name} takes.", "response": f"What {name} answers with."}[side]
             partial = side == "request" and policy().is_("partial", name)
@@ -282,18 +282,24 @@ def _method(made: Elements, service: str, name: str, asked: MethodSpec) -> tuple
     )
 
 
-def _wants_mask(made: Elements, service: str, name: str, body: MessageSpec, decided: list[Decision]) -> bool:
-    """Whether the rpc changes a resource that it is sent, and nothing says yet which fields of it."""
+def _wants_mask(made: Elements, service: str, name: str, message: str, body: MessageSpec) -> bool:
+    """Whether the rpc changes a resource that it is sent, and nothing else says which fields of it.
+
+    One that is released without a mask stays so, and one that is released with it keeps it.
+    """
+    mask = policy().fields.mask
     known = made.base.requests if made.base else {}
     released = (service, name) in known or (service_name(service), name) in known
+    old = made.base.messages.get(message) if made.base else None
+    kept = old is not None and mask in old.numbers
     types = [field_type(part.type).name for _, _, part in fields(body)]
     resources = [kind for kind in types if kind in made.spec.messages]
-    if not policy().is_("partial", name) or released or not resources or "field_mask" in types:
+    if not policy().is_("partial", name) or not resources or "field_mask" in types or (released and not kept):
         return False
-    decided.append(
+    made.decided.append(
         Decision(
             about=f"services.{service}.{name}.update_mask",
-            choice=f"{policy().fields.mask}: field_mask in the request",
+            choice=f"{mask}: field_mask in the request",
             because=f"It is sent a whole {resources[0]} and may mean a part of it: without a mask a caller that "
             "doesn't know a new field sets it back to nothing. Left empty it means all fields that are set (AIP-134).",
             instead_of=("the whole resource each time", "a field for each thing that may change"),
