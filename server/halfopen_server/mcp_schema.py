@@ -33,15 +33,17 @@ def outline(schema: Mapping[str, Any]) -> dict[str, Any]:
     short = brief(schema)
     parts = {name: _outlined(part) for name, part in short.get("$defs", {}).items()}
     told = {name: _linked(part, parts) for name, part in short["properties"].items()}
-    named = {name: part for name, part in parts.items() if "properties" in part and f"/{name}'" in str(told)}
+    named = {name: part for name, part in parts.items() if part["type"] == "object" and f"/{name}'" in str(told)}
     return {**short, "properties": told, "$defs": named}
 
 
 def _outlined(part: Mapping[str, Any]) -> dict[str, Any]:
     if "properties" not in part:
         return {key: value for key, value in part.items() if key != "description"}
-    required = {"required": part["required"]} if "required" in part else {}
-    return {"type": "object", "properties": {name: {} for name in part["properties"]}, **required}
+    required = part.get("required", [])
+    optional = [name for name in part["properties"] if name not in required]
+    also = {"description": f"Perhaps with {', '.join(optional)}."} if optional else {}
+    return {"type": "object", **({"required": required} if required else {}), **also}
 
 
 def _linked(part: Any, parts: Mapping[str, Any]) -> Any:
@@ -49,7 +51,7 @@ def _linked(part: Any, parts: Mapping[str, Any]) -> Any:
     if not isinstance(part, dict):
         return part
     known = parts.get(str(part.get("$ref", "")).rpartition("/")[2], {})
-    if "$ref" in part and "properties" not in known:
+    if "$ref" in part and known.get("type") != "object":
         return {**known, **{key: value for key, value in part.items() if key != "$ref"}}
     return {key: _linked(value, parts) for key, value in part.items()}
 
