@@ -290,12 +290,18 @@ def known_proto(name: str) -> str:
 
 def _renamed(root: str) -> dict[str, str]:
     """What is shipped under another name than it is imported by, by the path that makes it found."""
-    found: dict[str, str] = {}
-    for name, shipped in SHIPPED_AS.items():
-        for folder in known_protos():
-            if (folder / shipped).is_file():
-                found[str(PurePosixPath(root, name))] = (folder / shipped).read_text(encoding="utf-8")
-    return found
+    return {str(PurePosixPath(root, name)): text for name, text in _shipped_texts().items()}
+
+
+@cache
+def _shipped_texts() -> dict[str, str]:
+    """The same by the name that imports use, read once."""
+    return {
+        name: (folder / shipped).read_text(encoding="utf-8")
+        for name, shipped in SHIPPED_AS.items()
+        for folder in known_protos()
+        if (folder / shipped).is_file()
+    }
 
 
 def well_known_protos() -> Path:

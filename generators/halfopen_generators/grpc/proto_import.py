@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from halfopen.protobuf import upper_snake
@@ -72,7 +73,7 @@ class _Reader:
     base: Previous
 
     def data(self) -> dict[str, Any]:
-        inline = self._inline()
+        inline = self._inline
         return {
             "services": {
                 service.name: {method.name: self._method(service.name, method, inline) for method in service.method}
@@ -99,7 +100,7 @@ class _Reader:
     def places(self) -> Iterator[tuple[tuple[str, ...], Evidence]]:
         kinds = dict.fromkeys(self.base.services, "services")
         kinds |= dict.fromkeys(self.base.messages, "messages") | dict.fromkeys(self.base.enums, "enums")
-        inline = self._inline()
+        inline = self._inline
         first = self.base.descriptors[0]
         line = next(
             (each.span[0] + 1 for each in first.source_code_info.location if tuple(each.path) == _PACKAGE), None
@@ -116,10 +117,11 @@ class _Reader:
             else:
                 yield (kinds[holder], *name.split(".")), evidence
 
-    @property
+    @cached_property
     def _messages(self) -> dict[str, DescriptorProto]:
         return {name: found for file in self.base.descriptors for name, found in messages(file.message_type)}
 
+    @cached_property
     def _inline(self) -> dict[str, tuple[str, str, str]]:
         """The messages that only one rpc uses and that bear its name: which rpc, and which side of it."""
         found = self._messages
