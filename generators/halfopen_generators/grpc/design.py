@@ -19,7 +19,7 @@ from halfopen_generators.grpc.option_text import block, quoted
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, MessagePlan, MethodPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
 from halfopen_generators.grpc.previous import read_previous
-from halfopen_generators.grpc.references import check_references, fields, request_name, service_name
+from halfopen_generators.grpc.references import check_references, fields, released_types, request_name, service_name
 from halfopen_generators.grpc.references import methods as rpcs
 from halfopen_generators.grpc.released import Previous
 from halfopen_generators.grpc.spec import GrpcSpec, HttpSpec, MessageSpec, MethodSpec
@@ -288,8 +288,7 @@ def _wants_mask(made: Elements, service: str, name: str, message: str, body: Mes
     One that is released without a mask stays so, and one that is released with it keeps it.
     """
     mask = policy().fields.mask
-    known = made.base.requests if made.base else {}
-    released = (service, name) in known or (service_name(service), name) in known
+    released = released_types(made.base, service, name) is not None
     old = made.base.messages.get(message) if made.base else None
     kept = old is not None and mask in old.numbers
     types = [field_type(part.type).name for _, _, part in fields(body)]
@@ -332,8 +331,7 @@ def _http(asked: HttpSpec | None) -> tuple[str, ...]:
 def _own_name(made: Elements, service: str, name: str, base: str, side: str) -> str:
     """The message's name: as it is released, if that is one of the two that buf allows."""
     end = side.capitalize()
-    known_rpcs = made.base.requests if made.base else {}
-    released = known_rpcs.get((service, name)) or known_rpcs.get((service_name(service), name))
+    released = released_types(made.base, service, name)
     if released is not None:
         known = released[0 if side == "request" else 1].rsplit(".", 1)[-1]
         if known in {f"{name}{end}", f"{service_name(service)}{name}{end}"}:

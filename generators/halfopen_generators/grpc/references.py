@@ -77,6 +77,15 @@ def service_name(asked: str) -> str:
     return asked if asked.endswith("Service") else f"{asked}Service"
 
 
+def released_types(base: Previous | None, service: str, rpc: str) -> tuple[str, str] | None:
+    """The full names of what a released rpc takes and gives; None if it isn't released.
+
+    The service may be called as the spec has it, or with the ending that it was given.
+    """
+    known = base.requests if base else {}
+    return known.get((service, rpc)) or known.get((service_name(service), rpc))
+
+
 def _package(spec: GrpcSpec, base: Previous | None, source: Source) -> Iterator[Problem]:
     if base is not None:
         return

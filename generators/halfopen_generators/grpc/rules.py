@@ -14,7 +14,7 @@ from halfopen_generators.grpc.layout import HTTP_OPTION
 from halfopen_generators.grpc.methods import REPEATABLE, no_hedging, no_retry
 from halfopen_generators.grpc.plan import VERSION, Api, FieldPlan, MessagePlan, MethodPlan
 from halfopen_generators.grpc.policy import policy
-from halfopen_generators.grpc.references import service_name
+from halfopen_generators.grpc.references import released_types, service_name
 from halfopen_generators.grpc.released import Element
 from halfopen_generators.grpc.types import SCALARS, WELL_KNOWN
 
@@ -130,8 +130,7 @@ def conflicts(api: Api) -> Iterator[Finding]:
 
 def _unless_released(api: Api, rpc: MethodPlan) -> Severity:
     """An error; a warning for an rpc that is released with these types, where to mend it would break callers."""
-    known = api.previous.requests if api.previous else {}
-    old = known.get((rpc.service, rpc.name)) or known.get((service_name(rpc.service), rpc.name))
+    old = released_types(api.previous, rpc.service, rpc.name)
     types = tuple(name if "." in name else f"{api.package}.{name}" for name in (rpc.request, rpc.response))
     spelled = tuple(WELL_KNOWN[name][0] if name in WELL_KNOWN else full
                     for name, full in zip((rpc.request, rpc.response), types, strict=True))  # fmt: skip
