@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from halfopen.checkers import programs
-from halfopen.vocabulary import Check, Status
+from halfopen.vocabulary import Artifact, Check, Status
 from halfopen_generators.grpc.plan import Api, MethodPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
 
@@ -52,6 +52,11 @@ def health_name(package: str, services: Iterable[ServicePlan]) -> str:
 def spelled(api: Api) -> str:
     """The config as JSON text."""
     return json.dumps(service_config(api), indent=2) + "\n"
+
+
+def artifact(api: Api) -> Artifact:
+    """The config as a file of the answer."""
+    return Artifact(path="service-config.json", media_type="application/json", text=spelled(api))
 
 
 def _method(api: Api, service: ServicePlan, rpc: MethodPlan) -> dict[str, Any]:
