@@ -6,13 +6,12 @@ say where its own default is otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from halfopen.source import Location
 from halfopen.vocabulary import Decision
-from halfopen_generators.breaker.spec import Criticality, Fallback, Jitter, Objective, Stack, Window
+from halfopen_generators.breaker.spec import BreakerSpec, Criticality, Fallback, Jitter, Objective, Stack, Window
 
 # How a call can fail so that another try may help: the server was never reached; it said that it can't now; no answer
 # came in time, so that nobody knows whether it had its effect.
@@ -139,6 +138,8 @@ class CallPlan:
     limit: LimitPlan | None
     hedge: HedgePlan | None
     layers: tuple[Layer, ...]
+    # When the caller has no use for an answer any more; 0 in a policy that was made for its figures alone.
+    deadline: float = 0.0
 
     @property
     def name(self) -> str:
@@ -148,9 +149,14 @@ class CallPlan:
         return f"{kebab(self.dependency)}-{kebab(self.operation)}"
 
     def only(self, parts: frozenset[Layer]) -> CallPlan:
-        """The policy as one stack has it to play: the parts that others play are None."""
+        """The policy as one stack has it to play: the parts that others play are None.
+
+        Where somebody else retries, what passes here is one try, and one try's timeout is all there is.
+        """
+        alone = self.timeout if "retry" in parts else TimeoutPlan(self.timeout.per_try, self.timeout.per_try)
         return replace(
             self,
+            timeout=alone,
             retry=self.retry if "retry" in parts else None,
             hedge=self.hedge if "retry" in parts else None,
             breaker=self.breaker if "breaker" in parts else None,
@@ -191,7 +197,7 @@ class Policy:
     shares: tuple[Share, ...]
     upstream: tuple[Upstream, ...]
     objective: Objective
-    asked: Mapping[str, object]
+    spec: BreakerSpec
     decisions: tuple[Decision, ...]
 
     @property
