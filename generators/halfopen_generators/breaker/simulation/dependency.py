@@ -58,7 +58,7 @@ class Dependency:
         takes, luck = draws.services[number], draws.chances[number]
         free = self._free
         starts = max(now, free[0])
-        if starts + takes < self._begins or starts >= self._over:
+        if starts + takes < self._begins or now >= self._over:
             heapreplace(free, starts + takes)
             return starts + takes, luck >= self._error_rate
         return self._in_trouble(part, takes, luck)

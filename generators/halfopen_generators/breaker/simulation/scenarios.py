@@ -21,6 +21,7 @@ _ERRORS = 0.1
 _HERD = 3.0
 _COLD = 3.0
 _SURGE = 1.3
+_NO_TIME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Trouble:
 
     def down(self, time: float) -> bool:
         """Whether the dependency answers nothing at all."""
+        # A queue that begins to move when the dependency is up again must not find it down by the last bit of a sum.
+        time += _NO_TIME
         if not 0 <= time < self.until:
             return False
         if self.scenario == "flapping":
@@ -47,7 +50,9 @@ class Trouble:
 
     def up_again(self, time: float) -> float:
         """When a dependency that is down at that time answers again."""
-        return min(self.until, (int(time / _FLAP) + 1) * _FLAP) if self.scenario == "flapping" else self.until
+        return (
+            min(self.until, (int((time + _NO_TIME) / _FLAP) + 1) * _FLAP) if self.scenario == "flapping" else self.until
+        )
 
     def slower(self, time: float) -> float:
         """How many times as long each call takes that is begun at that time."""
