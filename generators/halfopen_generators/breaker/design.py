@@ -32,7 +32,7 @@ def design(spec: BreakerSpec, source: Source, options: Options) -> Policy:
     check_figures(spec, source)
     decided: list[Decision] = []
     above = upstream(spec, source)
-    planned = tuple(_call(call, location, decided) for location, call in calls(spec))
+    planned = tuple(_call(call, location, decided, _inner_retry(spec, location)) for location, call in calls(spec))
     found, roles = shares(spec.stacks)
     return Policy(
         name=f"{planned[-1].name}",
@@ -45,10 +45,22 @@ def design(spec: BreakerSpec, source: Source, options: Options) -> Policy:
     )
 
 
-def _call(call: Call, location: Location, decided: list[Decision]) -> CallPlan:
+def _inner_retry(spec: BreakerSpec, location: Location) -> str | None:
+    """The call further in that tries again, so that this one doesn't: the innermost of the chain that may."""
+    if len(spec.chain) == 1:
+        return None
+    places = list(calls(spec))
+    last = next((place for place, call in reversed(places) if safety(call) != "unsafe" and not call.retried_by), None)
+    if last is None or last == location:
+        return None
+    call = dict(places)[last]
+    return f"{call.caller} retries {call.operation} of {call.dependency}"
+
+
+def _call(call: Call, location: Location, decided: list[Decision], elsewhere: str | None) -> CallPlan:
     about = f"{spell(location)}." if location else ""
     known = _known(call, about, decided)
-    tried = tries(call, known, about)
+    tried = tries(call, known, about, elsewhere)
     breaker, about_breaker = openings.breaker(call, known, tried.timeout, about)
     bulkhead, about_bulkhead = openings.bulkhead(call, known, about)
     limit, about_limit = openings.limit(call, known, about)
@@ -83,8 +95,9 @@ def _call(call: Call, location: Location, decided: list[Decision]) -> CallPlan:
         bulkhead=bulkhead,
         limit=limit,
         hedge=hedge,
-        deadline=call.deadline,
         layers=layers,
+        deadline=call.deadline,
+        per_shard=call.breaker.per_shard if call.breaker else True,
     )
 
 

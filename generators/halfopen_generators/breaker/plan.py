@@ -140,6 +140,8 @@ class CallPlan:
     layers: tuple[Layer, ...]
     # When the caller has no use for an answer any more; 0 in a policy that was made for its figures alone.
     deadline: float = 0.0
+    # Whether each shard has a breaker of its own.
+    per_shard: bool = True
 
     @property
     def name(self) -> str:
@@ -175,6 +177,7 @@ class Share:
     kind: Kind
     parts: frozenset[Layer]
     because: str
+    place: int = 0  # in the spec's list of stacks
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,8 @@ class Upstream:
     timeout: float | None
     attempts: int
     place: str  # in the architecture's file
+    file: str
+    line: int | None
 
 
 @dataclass(frozen=True)

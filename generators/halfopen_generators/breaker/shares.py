@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from halfopen.vocabulary import Decision
 from halfopen_generators.breaker.dialects import dialect
@@ -24,7 +25,7 @@ def shares(stacks: Iterable[Stack]) -> tuple[tuple[Share, ...], tuple[Decision, 
     named = tuple(dict.fromkeys(stacks))
     kinds = {stack: dialect(stack).kind for stack in named}
     leader = next(kind for kind in _EVERY if kind in kinds.values())
-    found = tuple(_share(stack, kinds[stack], leader) for stack in named)
+    found = tuple(replace(_share(stack, kinds[stack], leader), place=place) for place, stack in enumerate(named))
     return found, tuple(_decisions(found, leader))
 
 
@@ -41,13 +42,13 @@ def _share(stack: Stack, kind: Kind, leader: Kind) -> Share:
 
 
 def _decisions(found: tuple[Share, ...], leader: Kind) -> Iterable[Decision]:
-    for place, share in enumerate(found):
+    for share in found:
         others = [other.stack for other in found if other.kind == share.kind and other is not share]
         because = share.because
         if others and share.kind == leader:
             because += f" {', '.join(others)} say the same in its place, not beside it."
         yield Decision(
-            about=f"stacks[{place}]",
+            about=f"stacks[{share.place}]",
             choice=f"{share.stack}: {', '.join(sorted(share.parts))}",
             because=because,
             instead_of=() if share.kind == leader else ("every layer retries, which multiplies",),

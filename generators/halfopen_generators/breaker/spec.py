@@ -75,6 +75,7 @@ class AskedBreaker(_Spec):
     slow_after: Duration | None = None
     open_for: Duration | None = None
     probes: int | None = Field(default=None, ge=0, le=1_000_000)
+    per_shard: bool = Field(default=True, description="One for each shard, where the dependency has several.")
 
 
 class AskedBulkhead(_Spec):

@@ -35,12 +35,19 @@ def safety(call: Call) -> Safety:
     return "keyed" if call.idempotency_key else "unsafe"
 
 
-def tries(call: Call, known: Known, about: str) -> Tries:
-    """Timeout and retries of a call. `about` is what the call's keys are called in decisions, such as `then[0].`."""
+def tries(call: Call, known: Known, about: str, elsewhere: str | None = None) -> Tries:
+    """Timeout and retries of a call.
+
+    Args:
+        call: What is asked.
+        known: What is known of it.
+        about: What the call's keys are called in decisions, such as `then[0].`.
+        elsewhere: Who of the same chain tries again, if it isn't this call.
+    """
     latency = Latency.through(known.p50, known.p99, known.p999)
     wanted = call.timeout or rounded_up(latency.quantile(1 - policy().timeout.false_share.value))
     asked = call.retries or AskedRetries()
-    why_not = _why_not(call, known, asked)
+    why_not = _why_not(call, known, asked, elsewhere)
     wishes = _wishes(call, known, asked)
     most = asked.attempts or (1 if why_not else policy().retry.most.value)
     attempts, per_try = _fitting(call, wishes, most, wanted, latency)
@@ -53,7 +60,7 @@ def tries(call: Call, known: Known, about: str) -> Tries:
     return Tries(timeout, retry, decided)
 
 
-def _why_not(call: Call, known: Known, asked: AskedRetries) -> str:
+def _why_not(call: Call, known: Known, asked: AskedRetries, elsewhere: str | None) -> str:
     """Why nothing is tried again; empty if it may be."""
     if safety(call) == "unsafe":
         return (
@@ -62,6 +69,8 @@ def _why_not(call: Call, known: Known, asked: AskedRetries) -> str:
         )
     if call.retried_by:
         return f"{', '.join(call.retried_by)} retries this call already: retries at two layers multiply."
+    if elsewhere is not None:
+        return f"{elsewhere}: it is nearest to what fails, and retries at two layers multiply."
     if asked.budget is None and _room(known) < policy().retry.least_share.value:
         return (
             f"The dependency is {spell_share(round(known.rate / known.capacity, 3))} busy at the busiest hour: retries "

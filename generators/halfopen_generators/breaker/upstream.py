@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from halfopen.source import BadInput, Source, nearest, read_source, validate
+from halfopen.source import BadInput, Source, nearest, read_source, spell, validate
 from halfopen.system import Edge, System
 from halfopen_generators.breaker.plan import Upstream
 from halfopen_generators.breaker.spec import BreakerSpec
@@ -78,5 +78,6 @@ def _attempts(edge: Edge) -> int:
 def _upstream(graph: object, found: Source, one: str, other: str) -> Upstream:
     known = graph.edges[one, other]  # type: ignore[attr-defined] # networkx has no types
     edge, location = known["edge"], ("services", one, "calls", known["place"])
-    place = f"{found.file}:{found.line(location)}"
-    return Upstream(one, other, edge.timeout, _attempts(edge), place)
+    return Upstream(
+        one, other, edge.timeout, _attempts(edge), spell(location), str(found.file), found.line(location)
+    )
