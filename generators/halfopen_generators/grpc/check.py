@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from halfopen.checkers import programs
+from halfopen.checkers import channel, programs
 from halfopen.progress import Progress
 from halfopen.registry import Judged
 from halfopen.vocabulary import Artifact, Check, Finding, Severity, Status
@@ -95,7 +95,7 @@ def _questions(api: Api, files: Iterable[Artifact], broken: list[Finding], optio
     retried = sum(rpc.retry is not None for rpc in api.methods)
     timed = f"{count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
     config = service_config.spelled(api)
-    yield _Question(service_config.NAME, service_config.TOOL, lambda: service_config.accepted(config, looked_at=timed))
+    yield _Question(channel.NAME, channel.TOOL, lambda: channel.accepted(config, looked_at=timed))
     if options.stubs != "none":
         yield _Question(compiled.NAME, compiled.tool(options.stubs), lambda: compiled.check(api, options.stubs))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from halfopen.vocabulary import Artifact
+from halfopen.vocabulary import Artifact, Check
 from halfopen_generators.breaker.plan import CallPlan, Kind, Layer
 from halfopen_generators.breaker.reading import Reading, Term
 from halfopen_generators.breaker.spec import Stack
@@ -24,13 +24,19 @@ class Unsaid:
     grave: bool = False
 
 
+def nothing_to_ask(call: CallPlan, artifacts: tuple[Artifact, ...]) -> tuple[Check, ...]:
+    """No check: what the dialect's files are for is no program that can be asked here."""
+    del call, artifacts
+    return ()
+
+
 @dataclass(frozen=True)
 class Dialect:
     """One way to spell a policy.
 
     `says` gets the policy as this stack has it to play: where a part is None, the files switch it off if the stack's
     own default is otherwise. `unsaid` is what is then not as intended. `read` understands the files, from their texts
-    by path alone.
+    by path alone. `checks` asks something else that is able to say no, of what `says` gave.
     """
 
     title: str
@@ -40,6 +46,7 @@ class Dialect:
     says: Callable[[CallPlan], tuple[Artifact, ...]]
     unsaid: Callable[[CallPlan], tuple[Unsaid, ...]]
     read: Callable[[Mapping[str, str]], Reading]
+    checks: Callable[[CallPlan, tuple[Artifact, ...]], tuple[Check, ...]] = nothing_to_ask
 
 
 # The module of each; it has a `DIALECT`.
