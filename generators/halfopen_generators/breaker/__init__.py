@@ -12,8 +12,8 @@ from halfopen_generators.breaker.spec import BreakerSpec
 capability = Capability(
     name="breaker",
     title="Design a circuit breaker",
-    summary="Design timeout, retries, breaker and bulkhead of a remote call as one policy, spell it for each library and "
-    "mesh, and simulate what it does in trouble.",
+    summary="Design timeout, retries, breaker and bulkhead of a remote call as one policy, spell it for each library "
+    "and mesh, and simulate what it does in trouble.",
     tool="design_circuit_breaker",
     spec=BreakerSpec,
     options=BreakerOptions,

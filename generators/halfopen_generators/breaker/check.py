@@ -90,9 +90,9 @@ def _in_trouble(call: CallPlan, simulated: Study) -> Iterator[Finding]:
         if _stuck(simulated, name):
             yield finding(
                 "RES19",
-                f"Simulated: after {trouble.title} ({trouble.what}) all is not well again within {_after(simulated)} in "
-                f"{len(cell.outcomes) - cell.recovers} of {count(len(cell.outcomes), 'run')}.",
-                "A smaller retry budget, a smaller bulkhead, a limit at the entry, or more capacity; --tune looks for it.",
+                f"Simulated: after {trouble.title} ({trouble.what}) all is not well again within {_after(simulated)} "
+                f"in {len(cell.outcomes) - cell.recovers} of {count(len(cell.outcomes), 'run')}.",
+                "A smaller retry budget or bulkhead, a limit at the entry, or more capacity; --tune looks for it.",
                 at(*call.location, "capacity"),
                 certainty=Certainty.HEURISTIC,
             )

@@ -27,8 +27,9 @@ def shorter_than_the_caller(planned: Policy) -> Iterator[Finding]:
                            at("deadline"), _place(above))  # fmt: skip
     for outer, inner in pairwise(planned.calls):
         if inner.timeout.overall >= outer.timeout.per_try:
-            yield _not_shorter(inner.timeout.overall, f"{inner.caller} for {inner.dependency}", outer.timeout.per_try,
-                               outer.caller, at(*inner.location, "deadline"), at(*outer.location, "timeout"))  # fmt: skip
+            who = f"{inner.caller} for {inner.dependency}"
+            yield _not_shorter(inner.timeout.overall, who, outer.timeout.per_try, outer.caller,
+                               at(*inner.location, "deadline"), at(*outer.location, "timeout"))  # fmt: skip
 
 
 def _not_shorter(waits: float, who: str, limit: float, caller: str, *places: Evidence) -> Finding:
@@ -51,8 +52,8 @@ def timeouts_above(planned: Policy) -> Iterator[Finding]:
         if above.timeout is None:
             yield finding(
                 "NET01",
-                f"{above.caller} waits for {above.dependency} without a timeout: while one call hangs, so does all that "
-                "waits for it.",
+                f"{above.caller} waits for {above.dependency} without a timeout: while one call hangs, so does all "
+                "that waits for it.",
                 "A timeout longer than what is called takes, retries included.",
                 _place(above),
             )

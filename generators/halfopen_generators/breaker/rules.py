@@ -1,4 +1,4 @@
-"""What can be said of one call's policy without running anything: one function per fault, each with its figures and place."""
+"""What can be said of one call's policy without running anything: one function per fault, each with its figures."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def never_opens(call: CallPlan) -> Iterator[Finding]:
         f"{hour} {spell_duration(breaker.size)} hold {busy if often else quiet:.3g} calls ({spell_rate(rate)} of each "
         f"instance{shard}); the breaker waits for {breaker.minimum_calls}, so it "
         f"{'never opens' if often else 'does not open then'}.",
-        f"A window of {spell_duration(float(math.ceil(breaker.minimum_calls / rate)))} or more, or fewer minimum_calls.",
+        f"A window of {spell_duration(float(math.ceil(breaker.minimum_calls / rate)))}, or fewer minimum_calls.",
         at(*call.location, "breaker", "minimum_calls"),
         at(*call.location, "traffic", "rate" if often else "quiet_rate"),
         severity=Severity.ERROR if often else Severity.INFO,
@@ -197,7 +197,7 @@ def metastable(call: CallPlan) -> Iterator[Finding]:
         yield finding(
             "RES19",
             f"{spell_rate(known.rate)}{retried} are {spell_rate(asked)}; the dependency can do "
-            f"{spell_rate(known.capacity)}. Once it is behind, its queue never empties, though what put it there is gone.",
+            f"{spell_rate(known.capacity)}. Once it is behind, its queue never empties, though the cause is gone.",
             "More capacity, or less: a smaller budget, a limit at the entry.",
             at(*call.location, "capacity"),
             at(*call.location, "traffic", "rate"),
@@ -232,8 +232,8 @@ def false_opens(call: CallPlan) -> Iterator[Finding]:
     if chance > policy().breaker.false_open.value:
         yield finding(
             "RES23",
-            f"{spell_share(round(wrong, 5))} of calls fail when all is well; that {needed} of {breaker.minimum_calls} do, "
-            f"which opens it, has a chance of {chance:.2g} in each window.",
+            f"{spell_share(round(wrong, 5))} of calls fail when all is well; that {needed} of {breaker.minimum_calls} "
+            f"do, which opens it, has a chance of {chance:.2g} in each window.",
             "More minimum_calls, a higher failure_ratio, or leave both out and have them decided.",
             at(*call.location, "breaker", "minimum_calls"),
             at(*call.location, "error_rate"),
@@ -246,8 +246,8 @@ def unknown_outcome(call: CallPlan) -> Iterator[Finding]:
     if call.safety == "unsafe":
         yield finding(
             "IDP07",
-            f"When {call.operation} times out, it may have had its effect or not, and without an idempotency key nobody "
-            "can ask again.",
+            f"When {call.operation} times out, it may have had its effect or not, and without an idempotency key "
+            "nobody can ask again.",
             "Name an idempotency_key that the dependency knows a repeated call by; until then reconcile by hand.",
             at(*call.location, "idempotency_key"),
             severity=Severity.WARNING,

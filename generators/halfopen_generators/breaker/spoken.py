@@ -1,5 +1,4 @@
-"""The policy in the dialects: what each stack's files are, whether they mean what was designed, and what they can't say.
-"""
+"""The policy in the dialects: each stack's files, whether they mean what was designed, and what they can't say."""
 
 from __future__ import annotations
 
@@ -76,8 +75,8 @@ def findings(all_of_it: tuple[Spoken, ...]) -> Iterator[Finding]:
 def _one_breaker(one: Spoken) -> Finding:
     return finding(
         "TGT02",
-        f"{dialect(one.share.stack).title}: the files have one breaker, {one.call.name}; the policy wants one for each of "
-        f"{one.call.known.shards} shards.",
+        f"{dialect(one.share.stack).title}: the files have one breaker, {one.call.name}; the policy wants one for each "
+        f"of {one.call.known.shards} shards.",
         f"Make one of these for each shard, with the shard in its name: {one.call.name}-0, {one.call.name}-1 ...",
         at("stacks", _place(one)),
         severity=Severity.WARNING,
