@@ -120,7 +120,8 @@ def _about_breaker(
 
     if asked.size is None:
         unit = spell_duration(planned.size) if planned.window == "time" else f"the last {planned.size:g} calls"
-        yield decided("size", unit, why_window, f"{spell_duration(figures.window.value)}, the usual figure {note}")
+        usual = spell_duration(figures.window.value)
+        yield decided("size", unit, why_window, *([f"{usual}, the usual figure {note}"] if unit != usual else []))
     if asked.minimum_calls is None:
         because = (
             f"{spell_share(round(wrong, 5))} of calls fail when all is well: {planned.minimum_calls} of them reach "

@@ -207,5 +207,6 @@ class Policy:
 
     @property
     def call(self) -> CallPlan:
-        """The innermost: the one whose dependency fails in the simulation."""
-        return self.calls[-1]
+        """The innermost, as its stacks can play it together: the one whose dependency fails in the simulation."""
+        parts: frozenset[Layer] = frozenset().union(*(share.parts for share in self.shares))
+        return self.calls[-1].only(parts)
