@@ -39,12 +39,12 @@ def _rate(value: Any) -> Any:
 Share = Annotated[
     float,
     BeforeValidator(_share, json_schema_input_type=str),
-    Field(description="In percent: 0.2%, 50%."),
+    Field(description="0.2%, 50%."),
 ]
 Rate = Annotated[
     float,
     BeforeValidator(_rate, json_schema_input_type=str),
-    Field(description="A number and its unit: 200/s, 30/min, 10/h."),
+    Field(description="200/s, 30/min, 10/h."),
 ]
 
 

@@ -53,7 +53,7 @@ class Latency(_Spec):
 
 
 class AskedRetries(_Spec):
-    """Retries that stand already, or are wanted so."""
+    """What is set of them; the rest is decided."""
 
     attempts: int | None = Field(default=None, ge=1, le=100, description="Tries in all, the first one counted.")
     first_wait: Duration | None = None
@@ -65,7 +65,7 @@ class AskedRetries(_Spec):
 
 
 class AskedBreaker(_Spec):
-    """A breaker that stands already, or is wanted so."""
+    """What is set of it; the rest is decided."""
 
     window: Window | None = Field(default=None, description="What it counts: the last seconds, or the last calls.")
     size: Duration | int | None = Field(default=None, description="10s of a time window, 100 of a count window.")
@@ -79,7 +79,7 @@ class AskedBreaker(_Spec):
 
 
 class AskedBulkhead(_Spec):
-    """A bulkhead that stands already, or is wanted so."""
+    """What is set of it."""
 
     concurrent: int = Field(ge=1, le=1_000_000, description="Calls under way at once, in one instance.")
 
@@ -102,12 +102,14 @@ class Call(_Spec):
     idempotency_key: Key | None = Field(default=None, description="What the dependency knows a repeated call by.")
     traffic: Traffic
     latency: Latency
-    error_rate: Share = Field(default=0.001, description="Of the calls that fail when all is well.")
+    error_rate: Share = Field(
+        default=0.001, json_schema_extra={"default": "0.1%"}, description="Of the calls that fail when all is well."
+    )
     deadline: Duration = Field(description="When the answer is of no use any more.")
     criticality: Criticality = "critical"
     fallback: Fallback | None = Field(default=None, description="What is served when it is open.")
     fallback_dependency: Name | None = Field(default=None, description="What the fallback itself calls.")
-    recovery_time: Duration | None = Field(default=None, description="How long the dependency takes to come back.")
+    recovery_time: Duration | None = Field(default=None, description="Of the dependency after an outage.")
     shards: int = Field(default=1, ge=1, le=10_000, description="Parts of the dependency that fail by themselves.")
     hosts: int = Field(default=3, ge=1, le=10_000, description="Instances of the dependency behind the mesh.")
     capacity: Rate | None = Field(default=None, description="What the dependency can do; left out: half as much again.")
@@ -115,9 +117,9 @@ class Call(_Spec):
     hedge: bool = Field(default=False, description="Send a second try where the first is slow.")
     retried_by: tuple[Name, ...] = Field(default=(), description="Other layers that retry this call, such as a mesh.")
     timeout: Duration | None = Field(default=None, description="Of one try; left out: decided.")
-    retries: AskedRetries | None = Field(default=None, description="What is left out is decided.")
-    breaker: AskedBreaker | None = Field(default=None, description="What is left out is decided.")
-    bulkhead: AskedBulkhead | None = Field(default=None, description="Left out: decided.")
+    retries: AskedRetries | None = None
+    breaker: AskedBreaker | None = None
+    bulkhead: AskedBulkhead | None = None
 
 
 class BreakerSpec(Call):
@@ -132,7 +134,7 @@ class BreakerSpec(Call):
     stacks: tuple[Stack, ...] = Field(
         min_length=1, examples=[_STACKS], description="What stands between caller and dependency and gets its config."
     )
-    objective: Objective = Objective()
+    objective: Objective = Field(default_factory=Objective)
 
     @property
     def chain(self) -> tuple[Call, ...]:
