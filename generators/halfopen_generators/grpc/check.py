@@ -19,45 +19,46 @@ from halfopen_generators.grpc.imported import placed
 from halfopen_generators.grpc.lint import lint
 from halfopen_generators.grpc.options import GrpcOptions
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api
+from halfopen_generators.grpc.render import of_design
 from halfopen_generators.grpc.rules import static_findings
 from halfopen_generators.grpc.stubs import compiled
 
-_AT_ONCE = 4
 _COMPILES = "the package compiles"
 _LINT = "the package is well formed"
 _FORMAT = "the package is formatted"
+# In the order in which they are told. Each has a thread of its own, since some wait for what another finds.
+_ORDER = (_COMPILES, _LINT, _FORMAT, RELEASED, channel.NAME, compiled.NAME)
 
 
 @dataclass(frozen=True)
 class _Question:
-    """What is asked, of which tool, and how; some can be asked only once the package is compiled."""
+    """What is asked, of which tool, and how."""
 
     name: str
     tool: str
     ask: Callable[[], Check]
-    of_image: bool = False
 
 
 def check(api: Api, options: GrpcOptions, progress: Progress) -> Judged:
-    """Everything that can say no to the design, asked; most at once, since most wait for another process."""
+    """Everything that can say no to the design, asked at once, since most wait for another process.
+
+    Meanwhile all is rendered that doesn't depend on the answers.
+    """
     broken: list[Finding] = []
-    files = tuple(proto_file.artifacts(api))
-    questions = tuple(_questions(api, files, broken, options))
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        first, *rest = questions
-        answers = {each.name: pool.submit(each.ask) for each in rest if not each.of_image}
-        checks = [first.ask()]
-        answers |= {each.name: pool.submit(each.ask) for each in rest if each.of_image}
-        for each in rest:
+    drafts: list[Artifact] = []
+    with ThreadPoolExecutor(max_workers=len(_ORDER)) as pool:
+        asked = [(each, pool.submit(each.ask)) for each in _questions(api, drafts, broken, options)]
+        drafts.extend(of_design(api, options))
+        ruled = (*static_findings(api), *stubs.findings(api, options.stubs))
+        checks: list[Check] = []
+        for each, answer in sorted(asked, key=lambda each: _ORDER.index(each[0].name)):
             progress.report(len(checks), "checks done")
-            checks.append(_answered(each, answers[each.name], progress))
+            checks.append(_answered(each, answer, progress))
     progress.report(len(checks), "checks done")
-    told = (*static_findings(api), *broken, *stubs.findings(api, options.stubs))
-    found = [placed(each, api.imported) for each in told]
+    found = [placed(each, api.imported) for each in (*ruled, *broken)]
     findings = tuple(sorted([*found, *(api.imported.unsaid if api.imported else ())], key=_gravest_first))
     summary = _summary(api, findings, checks, broken=bool(broken))
-    # The files are made once, for the checks and for the answer.
-    return Judged(summary=summary, findings=findings, checks=tuple(checks), details=files)
+    return Judged(summary=summary, findings=findings, checks=tuple(checks), details=tuple(drafts))
 
 
 def _answered(question: _Question, answer: Future[Check], progress: Progress) -> Check:
@@ -69,33 +70,44 @@ def _answered(question: _Question, answer: Future[Check], progress: Progress) ->
     return answer.result()
 
 
-def _questions(api: Api, files: Iterable[Artifact], broken: list[Finding], options: GrpcOptions) -> Iterator[_Question]:
-    """All of them, first whether the package compiles; breaks of what is released are put into `broken`."""
-    texts = {artifact.path: artifact.text for artifact in files}
-    own = [f"{PROTO_ROOT}/{file.path}" for file in api.files]
+def _questions(api: Api, drafts: list[Artifact], broken: list[Finding], options: GrpcOptions) -> Iterator[_Question]:
+    """All of them, what takes longest first, each as soon as it can be asked.
+
+    What is made for them is put into `drafts`, breaks of what is released into `broken`.
+    """
+    config = service_config.artifact(api)
+    retried = sum(rpc.retry is not None for rpc in api.methods)
+    timed = f"{count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
+    yield _Question(
+        channel.NAME, channel.TOOL, lambda: channel.accepted(config.text, looked_at=timed)
+    )
+    protos = tuple(proto_file.protos(api))
+    drafts += [*protos, config]
+    texts = {artifact.path: artifact.text for artifact in protos}
     looked_at = _sizes(api)
-    image = b""
+    image: Future[bytes] = Future()
 
     def compile_it() -> Check:
-        nonlocal image
-        found, image = programs.compiled(_COMPILES, PROTO_ROOT, texts, looked_at=looked_at)
+        made = b""
+        try:
+            found, made = programs.compiled(_COMPILES, PROTO_ROOT, texts, looked_at=looked_at)
+        finally:
+            # Whatever happens, nobody waits for ever.
+            image.set_result(made)
         return found
 
     yield _Question(_COMPILES, programs.PROTOC, compile_it)
-    yield _Question(_LINT, programs.BUF.name, lambda: _lint(api, image, looked_at), of_image=True)
-    yield _Question(_FORMAT, programs.BUF.name, lambda: _format({path: texts[path] for path in own}))
+    own = {f"{PROTO_ROOT}/{file.path}": texts[f"{PROTO_ROOT}/{file.path}"] for file in api.files}
+    yield _Question(_FORMAT, programs.BUF.name, lambda: _format(own))
+    yield _Question(_LINT, programs.BUF.name, lambda: _lint(api, image.result(), looked_at))
     if (previous := api.previous) is not None:
 
         def compare_it() -> Check:
-            found, told = compare(api, image, previous)
+            found, told = compare(api, image.result(), previous)
             broken.extend(told)
             return found
 
-        yield _Question(RELEASED, programs.BUF.name, compare_it, of_image=True)
-    retried = sum(rpc.retry is not None for rpc in api.methods)
-    timed = f"{count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
-    config = service_config.spelled(api)
-    yield _Question(channel.NAME, channel.TOOL, lambda: channel.accepted(config, looked_at=timed))
+        yield _Question(RELEASED, programs.BUF.name, compare_it)
     if options.stubs != "none":
         yield _Question(compiled.NAME, compiled.tool(options.stubs), lambda: compiled.check(api, options.stubs))
 

@@ -40,6 +40,8 @@ class Fault:
 
 def rule_options(asked: FieldSpec, *, is_enum: bool) -> tuple[str, ...]:
     """The options of a field in whose rules `faults` finds none."""
+    if not asked.rules:
+        return ()  # without compiling protovalidate's definitions
     kind = field_type(asked.type)
     family = _family(kind, is_enum=is_enum)
     entries = list(_entries(asked.rules, kind, is_enum=is_enum))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from halfopen.durations import spell_duration
 from halfopen.markdown import Table, optional_table, table
@@ -12,8 +13,12 @@ from halfopen.vocabulary import Artifact, Check, Finding
 from halfopen_generators.grpc import stubs
 from halfopen_generators.grpc.plan import PROTO_ROOT, Api, HedgingPlan, MethodPlan, RetryPlan, ServicePlan, Span
 from halfopen_generators.grpc.policy import policy
-from halfopen_generators.grpc.proto_file import PROMISES
+from halfopen_generators.grpc.proto_text import PROMISES
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_DESIGN, API, _EVOLUTION = "DESIGN.md", "API.md", "EVOLUTION.md"
 _MARKDOWN = "text/markdown"
 _MOST_DRAWN = 40
 _BREAKS = frozenset({"PRT01", "PRT02", "PRT10"})
@@ -21,16 +26,35 @@ _BREAKS = frozenset({"PRT01", "PRT02", "PRT10"})
 _OF_EVERY_CALL = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
-def pages(api: Api, judged: Judged, files: Iterable[str]) -> Iterator[Artifact]:
-    """All of them."""
-    yield _page("DESIGN.md", _design(api, judged, files))
-    yield _page("API.md", _api(api))
-    yield _page("EVOLUTION.md", _evolution(api, judged))
+def api_page(api: Api) -> Artifact:
+    """What callers read."""
+    return _page(API, _api(api))
+
+
+def of_answers(api: Api, judged: Judged, files: Iterable[str]) -> Iterator[Artifact]:
+    """The pages that tell what the checks found.
+
+    Args:
+        api: The design.
+        judged: What they found.
+        files: The paths of the other files of the answer, but for the page of `api_page`.
+    """
+    yield _page(_DESIGN, _design(api, judged, files))
+    yield _page(_EVOLUTION, _evolution(api, judged))
+
+
+def get_ready() -> None:
+    """Read the templates of `of_answers`, which takes longer than to fill them in."""
+    for name in (_DESIGN, _EVOLUTION):
+        _template(name)
 
 
 def _page(name: str, page: dict[str, object]) -> Artifact:
-    text = environment("halfopen_generators.grpc").get_template(f"pages/{name}.j2").render(page=page)
-    return Artifact(path=name, media_type=_MARKDOWN, text=text)
+    return Artifact(path=name, media_type=_MARKDOWN, text=_template(name).render(page=page))
+
+
+def _template(name: str) -> Template:
+    return environment("halfopen_generators.grpc").get_template(f"pages/{name}.j2")
 
 
 def _design(api: Api, judged: Judged, files: Iterable[str]) -> dict[str, object]:

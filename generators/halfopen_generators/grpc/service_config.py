@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from halfopen.vocabulary import Artifact
 from halfopen_generators.grpc.plan import Api, MethodPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
 
@@ -33,6 +34,11 @@ def health_name(package: str, services: Iterable[ServicePlan]) -> str:
 def spelled(api: Api) -> str:
     """The config as JSON text."""
     return json.dumps(service_config(api), indent=2) + "\n"
+
+
+def artifact(api: Api) -> Artifact:
+    """The config as a file of the answer."""
+    return Artifact(path="service-config.json", media_type="application/json", text=spelled(api))
 
 
 def _method(api: Api, service: ServicePlan, rpc: MethodPlan) -> dict[str, Any]:

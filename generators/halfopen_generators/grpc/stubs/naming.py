@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from halfopen_generators.grpc.plan import VERSION, Api
-from halfopen_generators.grpc.proto_file import rpc_notes
+from halfopen_generators.grpc.proto_text import rpc_notes
 from halfopen_generators.grpc.stubs.calls import Call
 
 
