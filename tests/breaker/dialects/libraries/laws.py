@@ -13,7 +13,7 @@ from halfopen_generators.breaker.spec import Stack
 from tests.breaker.plans import LAYERS, RETRY, call
 
 # A line that is a comment in one of these languages.
-_COMMENT = re.compile(r"\s*(#|//|/\*|\*)")
+_COMMENT = re.compile(r'\s*(#|//|/\*|\*|""")')
 _FIGURE = re.compile(r"(?<![\w.])\d[\d_]*(?:\.\d+)?(?![\w.]*\w\")")
 
 
@@ -83,7 +83,7 @@ def _read(stack: Stack, texts: Mapping[str, str]) -> Reading | None:
 
 def _each_figure_changed(texts: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
     for path, text in texts.items():
-        if path.endswith((".json", ".toml", ".mod", ".csproj")):
+        if path.endswith((".json", ".txt", ".mod", ".csproj")):
             continue
         place = 0
         for line in text.splitlines(keepends=True):
