@@ -75,7 +75,7 @@ def destination_rule(call: CallPlan) -> dict[str, Any]:
     """The limits of the host."""
     policy: dict[str, Any] = {}
     if call.bulkhead is not None:
-        policy["connectionPool"] = _pool(call.bulkhead.concurrent, call.known.hosts)
+        policy["connectionPool"] = {"http": _pool(call.bulkhead.concurrent)}
     if call.retry is not None:
         policy |= note("Retries are that share of what is under way; without it Istio lets any number through.")
         policy["retryBudget"] = {"percent": whole(round(call.retry.budget * 100, 6)), "minRetryConcurrency": 1}
@@ -119,13 +119,12 @@ def _conditions(retry: RetryPlan) -> Iterator[str]:
             yield from conditions
 
 
-def _pool(concurrent: int, hosts: int) -> dict[str, Any]:
-    """One call more is refused. A call without a connection is pending while one is made, so as many may be."""
-    return {
-        # Each host keeps its own: with as many connections in all, idle ones to the others would make calls wait.
-        "tcp": {"maxConnections": concurrent * hosts},
-        "http": {"http1MaxPendingRequests": concurrent, "http2MaxRequests": concurrent},
-    }
+def _pool(concurrent: int) -> dict[str, Any]:
+    """One call more is refused. A call without a connection is pending while one is made, so as many may be.
+
+    With a bound on connections (tcp.maxConnections) a call more would wait for one, and not be refused.
+    """
+    return {"http1MaxPendingRequests": concurrent, "http2MaxRequests": concurrent}
 
 
 def _outliers(call: CallPlan) -> dict[str, Any]:

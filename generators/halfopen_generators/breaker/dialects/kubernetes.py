@@ -50,15 +50,13 @@ def check(title: str, name: str, call: CallPlan, artifacts: tuple[Artifact, ...]
 
 def objections(name: str, artifact: Artifact) -> Iterator[str]:
     """What the schemas object to in the objects of a file, with the place."""
-    import jsonschema  # noqa: PLC0415 - only checking pays for it
-
     for tree in _documents(artifact.text):
         kind = tree.get("kind") if isinstance(tree, Mapping) else None
-        schema = schemas(name).get(str(kind))
-        if schema is None:
+        validator = _validators(name).get(str(kind))
+        if validator is None:
             yield f"{artifact.path}: no object of a kind that is known here: {kind}"
             continue
-        for error in jsonschema.Draft202012Validator(schema).iter_errors(tree):
+        for error in validator.iter_errors(tree):
             yield f"{artifact.path}: {error.json_path}: {error.message}"
 
 
@@ -69,6 +67,13 @@ def schemas(name: str) -> Mapping[str, Mapping[str, Any]]:
     found: dict[str, dict[str, Any]] = json.loads(text)
     shared = found.pop("$defs", {})
     return {kind: {**schema, "$defs": shared} for kind, schema in found.items()}
+
+
+@cache
+def _validators(name: str) -> Mapping[str, Any]:
+    import jsonschema  # noqa: PLC0415 - only checking pays for it
+
+    return {kind: jsonschema.Draft202012Validator(schema) for kind, schema in schemas(name).items()}
 
 
 def _documents(text: str) -> list[Any]:

@@ -71,7 +71,8 @@ def in_a_row(number: int, *, out_for: float, sweep: float, percent: float, panic
 def refused(*, requests: int | None, pending: int | None, connections: int | None) -> float | None:
     """How many calls are under way at most.
 
-    Over HTTP/1.1 a call needs a connection, and is pending while one is made: what is allowed least decides.
+    Over HTTP/1.1 a call needs a connection, and is pending while one is made: what is allowed least decides. Where that
+    is connections, what is more waits instead of being refused.
     """
     there = [number for number in (requests, pending, connections) if number is not None]
     return min(there, default=None)

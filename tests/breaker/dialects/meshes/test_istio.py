@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from inline_snapshot import snapshot
 
 from halfopen.vocabulary import Status
@@ -80,8 +80,6 @@ spec:
   host: payment
   trafficPolicy:
     connectionPool:
-      tcp:
-        maxConnections: 39
       http:
         http1MaxPendingRequests: 13
         http2MaxRequests: 13
@@ -102,22 +100,23 @@ spec:
 
 
 @given(shares())
+@settings(deadline=None)
 def test_the_objects_mean_the_plan(plan: CallPlan) -> None:
     assert wrong(ISTIO, plan) == []
 
 
 @given(shares())
+@settings(deadline=None)
 def test_the_schema_takes_whatever_is_spelled(plan: CallPlan) -> None:
     (found,) = ISTIO.checks(plan, ISTIO.says(plan))
     assert (found.status, found.detail) == (Status.PASSED, "payment-charge-card: VirtualService, DestinationRule")
 
 
 def test_no_figure_can_change_unseen() -> None:
-    # How many hosts there are isn't in the files: which part of them may be out, and how many connections they share,
-    # is held by tests of its own.
-    names = {"maxConnections", "maxEjectionPercent", "minHealthPercent"}
+    # How many hosts there are isn't in the files: which part of them may be out is held by tests of its own.
+    names = {"maxEjectionPercent", "minHealthPercent"}
     assert {path[-1] for path in unseen(trees(SHARE), read)} == names
-    assert len(list(figures(trees(SHARE)))) == 14
+    assert len(list(figures(trees(SHARE)))) == 13
 
 
 @pytest.mark.parametrize(
@@ -190,9 +189,11 @@ def test_neither_every_host_nor_none_can_be_ejected(hosts: int, rate: float, per
     assert out == 1 if hosts == 1 else 1 <= out < hosts
 
 
-def test_a_host_keeps_as_many_connections_as_there_may_be_calls() -> None:
-    pool = policy(trees(SHARE))["connectionPool"]
-    assert pool["tcp"]["maxConnections"] == 3 * pool["http"]["http2MaxRequests"]
+def test_connections_are_not_bounded_since_a_call_more_would_wait_for_one() -> None:
+    found = trees(SHARE)
+    assert policy(found)["connectionPool"] == {"http": {"http1MaxPendingRequests": 13, "http2MaxRequests": 13}}
+    policy(found)["connectionPool"]["tcp"] = {"maxConnections": 5}
+    assert read(found)["concurrent"] == 5
 
 
 @pytest.mark.parametrize(("error_rate", "number"), [(0, 3), (0.0001, 3), (0.002, 4), (0.1, 10), (0.5, 30), (1, 100)])
