@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
@@ -39,6 +40,32 @@ def decimal(number: float) -> str:
     """The number without an exponent, to the nanosecond, and no zeros at its end: 0.9, 30."""
     text = f"{Decimal(repr(number)).quantize(Decimal('1e-9')):f}"
     return text.rstrip("0").rstrip(".")
+
+
+def whole(number: float) -> float:
+    """The same, as an int if it is one: 20 rather than 20.0."""
+    return int(number) if number == int(number) else number
+
+
+def milliseconds(number: float) -> float:
+    """The same to the millisecond, which is what the meshes take; never nothing."""
+    return max(round(number, 3), 0.001)
+
+
+def rounded(call: CallPlan, title: str) -> Iterator[Unsaid]:
+    """A telling for each duration that has more digits than a mesh takes."""
+    retry, breaker = call.retry, call.breaker
+    durations: dict[Term, float | None] = {
+        "per_try": call.timeout.per_try,
+        "overall": call.timeout.overall,
+        "first_wait": retry.first_wait if retry else None,
+        "longest_wait": retry.longest_wait if retry else None,
+        "size": breaker.size if breaker and breaker.window == "time" else None,
+        "open_for": breaker.open_for if breaker else None,
+    }
+    for term, number in durations.items():
+        if number is not None and not math.isclose(milliseconds(number), number, rel_tol=1e-9):
+            yield Unsaid((term,), f"{title} takes durations in whole milliseconds.", seconds(milliseconds(number)))
 
 
 def lacking(call: CallPlan, title: str, parts: frozenset[Layer], instead: Mapping[Layer, str]) -> Iterator[Unsaid]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from inline_snapshot import snapshot
 
 from halfopen.vocabulary import Status
@@ -71,6 +71,7 @@ def test_the_config_of_the_sample() -> None:
 
 
 @given(shares())
+@settings(deadline=None)
 def test_the_config_means_the_plan(plan: CallPlan) -> None:
     assert wrong(GRPC, plan) == []
 
