@@ -19,6 +19,7 @@ from halfopen_generators.breaker.options import BreakerOptions
 from halfopen_generators.breaker.path_rules import OF_THE_PATH
 from halfopen_generators.breaker.plan import CallPlan, Policy
 from halfopen_generators.breaker.rules import OF_A_CALL
+from halfopen_generators.breaker.simulation.scenarios import Scenario
 from halfopen_generators.breaker.simulation.study import DESIGN, Study, study
 from halfopen_generators.breaker.spoken import Spoken
 
@@ -72,8 +73,8 @@ def _simulated(call: CallPlan, simulated: Study) -> Check:
     return Check(name=SIMULATED, tool="halfopen simulator", version=version("halfopen"), status=status, detail=detail)
 
 
-def _stuck(simulated: Study, name: str) -> bool:
-    cell = simulated.cells.get((name, DESIGN))  # type: ignore[call-overload]
+def _stuck(simulated: Study, name: Scenario) -> bool:
+    cell = simulated.cells.get((name, DESIGN))
     return cell is not None and cell.recovers < len(cell.outcomes)
 
 

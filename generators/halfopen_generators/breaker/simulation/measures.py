@@ -15,6 +15,15 @@ _NEARLY = 0.95
 
 
 @dataclass(frozen=True)
+class Course:
+    """How a run went on, in steps from its start: the calls that came in, and how many of these were answered well."""
+
+    step: float  # seconds
+    came: tuple[int, ...]
+    good: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """One run. Shares and times are of the calls that came in from the beginning of the trouble on."""
 
@@ -25,6 +34,8 @@ class Outcome:
     opened: float | None  # seconds from the beginning of the trouble to the first opening
     false_opens: int  # openings while all was well
     recovered: float | None  # seconds from the end of the trouble's cause until all is well again; None: not seen
+    watched: float  # a recovery that took no longer than this would have been seen
+    course: Course
 
 
 class Measures:
@@ -40,8 +51,10 @@ class Measures:
             deadline: How long an answer is of use.
             rate: Calls a second of all instances.
         """
-        self._begins, self._until, self._ends, self._deadline = begins, until, ends, deadline
+        self._begins, self._until, self._deadline = begins, until, deadline
         self._step = max(1.0, _CALLS_A_STEP / rate)
+        # What comes in later may still be answered well when the run has ended.
+        self._last = int((ends - deadline) / self._step)
         steps = math.ceil(ends / self._step) + 1
         self._came = [0] * steps
         self._good = [0] * steps
@@ -90,6 +103,8 @@ class Measures:
             opened=self._first_open,
             false_opens=self._false_opens,
             recovered=self._recovered(),
+            watched=max(0.0, (self._last - _STEADY) * self._step - self._until),
+            course=Course(self._step, tuple(self._came[: self._last]), tuple(self._good[: self._last])),
         )
 
     def _recovered(self) -> float | None:
@@ -97,7 +112,7 @@ class Measures:
         before = range(math.ceil(self._begins / self._step))
         well = sum(self._good[step] for step in before) / max(1, sum(self._came[step] for step in before))
         first = int(self._until / self._step)
-        last = int((self._ends - self._deadline) / self._step)
+        last = self._last
         bad = [
             step
             for step in range(first, last)
