@@ -29,7 +29,7 @@ def _seconds(value: Any) -> Any:
 Duration = Annotated[
     float,
     BeforeValidator(_seconds, json_schema_input_type=str),
-    Field(description="A number and a unit: 200ms, 2s, 5m, 1h."),
+    Field(description="200ms, 2s, 5m, 1h."),
 ]
 _read = TypeAdapter(Duration).validate_python
 

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Mapping
 
 # By capability, the module whose `start_early` starts what its check will ask.
-STARTS: Mapping[str, str] = {"grpc": "halfopen.checkers.channel"}
+STARTS: Mapping[str, str] = {"grpc": "halfopen.checkers.channel_process"}
 
 
 def start_early(capability: str) -> None:

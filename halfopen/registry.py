@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MODULES: Mapping[str, str] = {
     "saga": "halfopen_generators.saga",
     "grpc": "halfopen_generators.grpc",
+    "breaker": "halfopen_generators.breaker",
 }
 
 # What checks files that are no capability's spec: the end of their names, and the module whose `check` does it.

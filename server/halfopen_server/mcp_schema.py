@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,6 +11,12 @@ from pydantic import BaseModel
 _NULL = {"type": "null"}
 # Keys whose value maps names to schemas: a name there is the user's word, not the schema's.
 _BY_NAME = {"properties", "patternProperties", "$defs"}
+_LIMITS = {"pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "minProperties",
+           "maxProperties", "propertyNames"}  # fmt: skip
+# An unknown key is told with the nearest known one, and what is false by default is so by itself.
+_PLAIN = [("additionalProperties", False), ("default", False)]
+# So many keys make it worth to say them once.
+_MANY = 5
 
 
 def brief(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,34 +33,56 @@ def brief(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def outline(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of an answer, still briefer: of its parts what each has and must have, and not of which kind that is.
+    """The schema of an answer, still briefer: what it has, and of what kind, but not what its parts have in turn.
 
     Nobody fills in an answer, and every tool carries this.
     """
     short = brief(schema)
-    parts = {name: _outlined(part) for name, part in short.get("$defs", {}).items()}
-    told = {name: _linked(part, parts) for name, part in short["properties"].items()}
-    named = {name: part for name, part in parts.items() if part["type"] == "object" and f"/{name}'" in str(told)}
-    return {**short, "properties": told, "$defs": named}
+    parts = short.get("$defs", {})
+    told = {name: _kind(part, parts) for name, part in short["properties"].items()}
+    return {key: value for key, value in short.items() if key != "$defs"} | {"properties": told}
 
 
-def _outlined(part: Mapping[str, Any]) -> dict[str, Any]:
-    if "properties" not in part:
-        return {key: value for key, value in part.items() if key != "description"}
-    required = part.get("required", [])
-    optional = [name for name in part["properties"] if name not in required]
-    also = {"description": f"Perhaps with {', '.join(optional)}."} if optional else {}
-    return {"type": "object", **({"required": required} if required else {}), **also}
+def _kind(part: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:
+    """What sort of value it is: the legal ones if they are few, and what it says of itself."""
+    known = {**parts.get(str(part.get("$ref", "")).rpartition("/")[2], {}), **part}
+    return {key: known[key] for key in ("type", "enum", "description") if key in known and key not in _of_part(part)}
 
 
-def _linked(part: Any, parts: Mapping[str, Any]) -> Any:
-    """The part, with what it refers to in its place where that has no parts of its own."""
-    if not isinstance(part, dict):
-        return part
-    known = parts.get(str(part.get("$ref", "")).rpartition("/")[2], {})
-    if "$ref" in part and known.get("type") != "object":
-        return {**known, **{key: value for key, value in part.items() if key != "$ref"}}
-    return {key: _linked(value, parts) for key, value in part.items()}
+def _of_part(part: Mapping[str, Any]) -> set[str]:
+    # What is referred to describes itself, not its use here.
+    return {"description"} if "$ref" in part and "description" not in part else set()
+
+
+def lean(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema without what is told, with the legal values, once it is broken: limits, patterns, unknown keys."""
+    found: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _LIMITS or (key, value) in _PLAIN:
+            continue
+        if key in _BY_NAME:
+            found[key] = {name: lean(part) for name, part in value.items()}
+        elif key in {"items", "additionalProperties"} and isinstance(value, dict):
+            found[key] = lean(value)
+        elif key == "anyOf":
+            found[key] = [lean(choice) for choice in value]
+        else:
+            found[key] = value
+    return found
+
+
+def _folded(properties: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """The definitions, those that repeat the keys beside them told in a sentence."""
+    return {
+        name: {
+            "type": "object",
+            "required": part.get("required", []),
+            "description": f"{part.get('description', '')} Keys as beside it.".strip(),
+        }
+        if len(part.get("properties", {})) >= _MANY and part["properties"].items() <= properties.items()
+        else part
+        for name, part in definitions.items()
+    }
 
 
 def _part(key: str, value: Any) -> Any:
@@ -73,7 +102,7 @@ def flat(*models: type[BaseModel]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     definitions: dict[str, Any] = {}
     for model in models:
-        schema = brief(model.model_json_schema())
+        schema = lean(brief(model.model_json_schema()))
         for name, part in schema.get("properties", {}).items():
             if name in properties:
                 raise ValueError(f"the argument {name!r} has two meanings, the second in {model.__name__}")
@@ -82,4 +111,33 @@ def flat(*models: type[BaseModel]) -> dict[str, Any]:
             if definitions.setdefault(name, part) != part:
                 raise ValueError(f"the definition {name!r} has two meanings, the second in {model.__name__}")
     found = {"type": "object", "properties": properties, "additionalProperties": False}
-    return {**found, "$defs": definitions} if definitions else found
+    return _inlined({**found, "$defs": _folded(properties, definitions)}) if definitions else found
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with each definition that is referred to once in the place of that reference."""
+    uses = Counter(_references(schema))
+    definitions = {name: part for name, part in schema["$defs"].items() if uses[name] > 1}
+    once = {name: part for name, part in schema["$defs"].items() if uses[name] == 1}
+
+    def placed(part: Any) -> Any:
+        if isinstance(part, list):
+            return [placed(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        known = once.get(str(part.get("$ref", "")).rpartition("/")[2])
+        if known is not None:
+            part = {**known, **{key: value for key, value in part.items() if key != "$ref"}}
+        return {key: placed(value) for key, value in part.items()}
+
+    found = {key: placed(value) for key, value in schema.items() if key != "$defs"}
+    return {**found, "$defs": placed(definitions)} if definitions else found
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"].rpartition("/")[2]
+        yield from (name for value in part.values() for name in _references(value))
+    elif isinstance(part, list):
+        yield from (name for value in part for name in _references(value))

@@ -14,9 +14,8 @@ import grpc
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from halfopen.checkers import programs
+from halfopen.checkers import channel, programs
 from halfopen.vocabulary import Status
-from halfopen_generators.grpc import service_config
 from halfopen_generators.grpc.plan import PROTO_ROOT
 from tests.grpc.designs import answered, text
 
@@ -154,11 +153,11 @@ def test_a_config_that_no_channel_takes_is_seen(path: tuple[str | int, ...], val
     for part in path[:-1]:
         place = place[part]
     place[path[-1]] = value
-    found = service_config.accepted(json.dumps(config), looked_at="it")
+    found = channel.accepted(json.dumps(config), looked_at="it")
     assert (found.status, said in found.detail) == (Status.FAILED, True), found.detail
 
 
 def test_a_config_that_a_channel_takes_passes() -> None:
-    found = service_config.accepted(json.dumps(GOOD), looked_at="it")
+    found = channel.accepted(json.dumps(GOOD), looked_at="it")
     assert (found.status, found.detail) == (Status.PASSED, "it")
-    assert service_config.accepted("{", looked_at="it").status is Status.FAILED
+    assert channel.accepted("{", looked_at="it").status is Status.FAILED

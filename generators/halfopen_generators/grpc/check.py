@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from halfopen.checkers import programs
+from halfopen.checkers import channel, programs
 from halfopen.progress import Progress
 from halfopen.registry import Judged
 from halfopen.vocabulary import Artifact, Check, Finding, Severity, Status
@@ -27,7 +27,7 @@ _COMPILES = "the package compiles"
 _LINT = "the package is well formed"
 _FORMAT = "the package is formatted"
 # In the order in which they are told. Each has a thread of its own, since some wait for what another finds.
-_ORDER = (_COMPILES, _LINT, _FORMAT, RELEASED, service_config.NAME, compiled.NAME)
+_ORDER = (_COMPILES, _LINT, _FORMAT, RELEASED, channel.NAME, compiled.NAME)
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,7 @@ def _questions(api: Api, drafts: list[Artifact], broken: list[Finding], options:
     config = service_config.artifact(api)
     retried = sum(rpc.retry is not None for rpc in api.methods)
     timed = f"{count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
-    yield _Question(
-        service_config.NAME, service_config.TOOL, lambda: service_config.accepted(config.text, looked_at=timed)
-    )
+    yield _Question(channel.NAME, channel.TOOL, lambda: channel.accepted(config.text, looked_at=timed))
     protos = tuple(proto_file.protos(api))
     drafts += [*protos, config]
     texts = {artifact.path: artifact.text for artifact in protos}

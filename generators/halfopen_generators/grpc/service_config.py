@@ -1,20 +1,15 @@
-"""The gRPC service config: what clients do by themselves, and whether a real channel takes it."""
+"""The gRPC service config: what clients do by themselves."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from decimal import Decimal
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from halfopen.checkers import channel
-from halfopen.vocabulary import Artifact, Check, Status
+from halfopen.vocabulary import Artifact
 from halfopen_generators.grpc.plan import Api, MethodPlan, ServicePlan
 from halfopen_generators.grpc.policy import policy
-
-NAME = "the service config is taken by a channel"
-TOOL = "grpcio"
 
 
 def service_config(api: Api) -> dict[str, Any]:
@@ -76,18 +71,3 @@ def _seconds(seconds: float) -> str:
     text = f"{Decimal(repr(seconds)).quantize(Decimal('1e-9')):f}"
     whole, _, fraction = text.partition(".")
     return f"{text}s" if fraction.strip("0") else f"{whole}s"
-
-
-def accepted(config: str, *, looked_at: str) -> Check:
-    """What a real gRPC channel says of the config. It ignores keys that it doesn't know."""
-    try:
-        known = version("grpcio")
-    except PackageNotFoundError:
-        why = "grpcio is not installed: install it from PyPI."
-        return Check(name=NAME, tool=TOOL, version="none", status=Status.SKIPPED, detail=why)
-    ran = channel.asked(config)
-    code, _, details = ran.stdout.strip().partition("\n")
-    if ran.status == 0 and code == "UNAVAILABLE":
-        return Check(name=NAME, tool=TOOL, version=known, status=Status.PASSED, detail=looked_at)
-    said = details.partition("errors validating service config: ")[2] or details or ran.stderr.strip()[-1_000:]
-    return Check(name=NAME, tool=TOOL, version=known, status=Status.FAILED, detail=f"{code} {said}".strip())

@@ -1,0 +1,88 @@
+"""The dependency: some servers with one queue before them, first come, first served, and the trouble it is in.
+
+When a try comes in, all that will happen to it is known already: the queue before it, and the trouble as a function of
+time. So it is an answer's time that is asked for, and no event of its own is needed. That a client has given up is not
+known to a server: it works on what nobody waits for, which is what makes an overload last.
+"""
+
+from __future__ import annotations
+
+import math
+from heapq import heapreplace
+
+from halfopen.checkers.simulate import Simulation
+from halfopen_generators.breaker.simulation.draws import Draws
+from halfopen_generators.breaker.simulation.scenarios import Trouble
+
+# What comes back at once: a refused connection.
+_AT_ONCE = 0.001
+
+
+class Dependency:
+    """Servers, their luck, and the trouble. Counts the tries that reach it."""
+
+    __slots__ = ("_begins", "_draws", "_error_rate", "_free", "_over", "_simulation", "_trouble", "tries")
+
+    def __init__(
+        self, simulation: Simulation, servers: int, draws: Draws, error_rate: float, trouble: Trouble, begins: float
+    ) -> None:
+        """All servers idle.
+
+        Args:
+            simulation: The clock.
+            servers: How many calls are served at once.
+            draws: How long each takes, and its luck.
+            error_rate: The share of calls that fail when all is well.
+            trouble: What goes wrong.
+            begins: When the trouble begins.
+        """
+        self._simulation = simulation
+        self._free = [0.0] * servers
+        self._draws = draws
+        self._error_rate = error_rate
+        self._trouble = trouble
+        self._begins = begins
+        self._over = begins + trouble.over
+        self.tries = 0
+
+    def answers(self, part: int) -> tuple[float, bool]:
+        """A try comes in, now, for that shard or host; the first one is the one that may be bad.
+
+        Returns:
+            When it ends, infinity if nobody ever answers, and whether it ends well.
+        """
+        number, draws, now = self.tries, self._draws, self._simulation.now
+        self.tries = number + 1
+        if number >= len(draws.services):
+            draws.more_services()
+        takes, luck = draws.services[number], draws.chances[number]
+        free = self._free
+        starts = max(now, free[0])
+        if starts + takes < self._begins or now >= self._over:
+            heapreplace(free, starts + takes)
+            return starts + takes, luck >= self._error_rate
+        return self._in_trouble(part, takes, luck)
+
+    def _in_trouble(self, part: int, takes: float, luck: float) -> tuple[float, bool]:
+        now, trouble, begins, free = self._simulation.now, self._trouble, self._begins, self._free
+        time = now - begins
+        if trouble.bad_part(time) and part == 0:
+            return now + _AT_ONCE, False
+        if trouble.down(time):
+            return self._swallowed(time)
+        starts = max(now, free[0])
+        takes *= trouble.slower(starts - begins)
+        if trouble.down(starts - begins):
+            # It waits in a queue that is lost when the outage begins.
+            return self._swallowed(starts - begins)
+        ends = starts + takes
+        if trouble.down(ends - begins):
+            heapreplace(free, begins + trouble.up_again(ends - begins))
+            return self._swallowed(ends - begins)
+        heapreplace(free, ends)
+        return ends, luck >= self._error_rate + trouble.fails(time)
+
+    def _swallowed(self, time: float) -> tuple[float, bool]:
+        """What is asked of a dependency that is down ends, badly, when its connections are reset."""
+        ends = self._begins + self._trouble.up_again(time)
+        return (ends if math.isfinite(ends) else math.inf), False

@@ -1,0 +1,107 @@
+"""What goes wrong, and when: eight ways in which a dependency fails, as functions of time.
+
+Times are seconds from the start of the trouble; before it, all is well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from halfopen_generators.breaker.plan import Known
+
+Scenario = Literal[
+    "outage", "brownout", "leak", "flapping", "errors", "bad part", "herd", "overload",
+]  # fmt: skip
+_BROWNOUT = 10.0
+_LEAK = 20.0
+_FLAP = 5.0
+_ERRORS = 0.1
+_HERD = 3.0
+_COLD = 3.0
+_SURGE = 1.3
+_NO_TIME = 1e-6
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """How the dependency and the load are at a time. `until` is when the trouble's cause is gone."""
+
+    scenario: Scenario
+    title: str
+    until: float
+    what: str
+
+    @property
+    def over(self) -> float:
+        """When all is as it was before, but for what waits in queues."""
+        return self.until + _cold(self.until) if self.scenario == "herd" else self.until
+
+    def down(self, time: float) -> bool:
+        """Whether the dependency answers nothing at all."""
+        # A queue that begins to move when the dependency is up again must not find it down by the last bit of a sum.
+        time += _NO_TIME
+        if not 0 <= time < self.until:
+            return False
+        if self.scenario == "flapping":
+            return int(time / _FLAP) % 2 == 0
+        return self.scenario in ("outage", "herd")
+
+    def up_again(self, time: float) -> float:
+        """When a dependency that is down at that time answers again."""
+        return (
+            min(self.until, (int((time + _NO_TIME) / _FLAP) + 1) * _FLAP) if self.scenario == "flapping" else self.until
+        )
+
+    def slower(self, time: float) -> float:
+        """How many times as long each call takes that is begun at that time."""
+        if self.scenario == "herd" and self.until <= time < self.until + _cold(self.until):
+            return _COLD
+        if not 0 <= time < self.until:
+            return 1.0
+        if self.scenario == "brownout":
+            return _BROWNOUT
+        return 1 + (_LEAK - 1) * time / self.until if self.scenario == "leak" else 1.0
+
+    def fails(self, time: float) -> float:
+        """The share of calls that fail beyond the usual ones."""
+        return _ERRORS if self.scenario == "errors" and 0 <= time < self.until else 0.0
+
+    def bad_part(self, time: float) -> bool:
+        """Whether one shard, or one host, refuses all calls."""
+        return self.scenario == "bad part" and 0 <= time < self.until
+
+    def busier(self, time: float, utilisation: float) -> float:
+        """How many times as many calls come in as usual."""
+        if self.scenario == "herd" and self.until <= time < self.until + _cold(self.until):
+            return _HERD
+        if self.scenario == "overload" and 0 <= time < self.until:
+            return _SURGE / utilisation
+        return 1.0
+
+
+def _cold(until: float) -> float:
+    return min(5.0, until / 4)
+
+
+def scenarios(known: Known, until: float) -> Mapping[Scenario, Trouble]:
+    """All of them for a call; the cause is gone after so many seconds."""
+    part = f"one of {known.shards} shards" if known.shards > 1 else f"one of {known.hosts} hosts"
+    texts: dict[Scenario, tuple[str, str]] = {
+        "outage": ("hard outage", "it answers nothing"),
+        "brownout": ("brownout", f"it takes {_BROWNOUT:g} times as long"),
+        "leak": ("slow leak", f"it gets slower, to {_LEAK:g} times, and is restarted"),
+        "flapping": ("flapping", f"{_FLAP:g} s down, {_FLAP:g} s up, and so on"),
+        "errors": (f"{_ERRORS:.0%} errors", f"{_ERRORS:.0%} of calls fail"),
+        "bad part": ("one bad shard" if known.shards > 1 else "one bad host", f"{part} refuses all calls"),
+        "herd": (
+            "thundering herd",
+            f"an outage, after which {_HERD:g} times as many calls meet a cold dependency for {_cold(until):.2g} s",
+        ),
+        "overload": (
+            "metastable overload",
+            f"{_SURGE:.0%} of what it can do is asked for; then the usual load again",
+        ),
+    }
+    return {name: Trouble(name, title, until, what) for name, (title, what) in texts.items()}
