@@ -23,6 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from halfopen.checkers.processes import Ran, environment
 from halfopen.vocabulary import Check, Status
 
 MAX_DETAIL = 4_000
@@ -30,11 +31,6 @@ MAX_DETAIL = 4_000
 _LARGE = 60_000
 _IMAGE = ".image.binpb"
 VERSION_TIMEOUT = 10.0
-# What a program may need to start; a user's tokens and proxies stay out of it.
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
-# Programs written in Go, such as buf, spend up to a third of a short run on collecting garbage that ends with them.
-# Who needs more memory than this collects it as ever.
-_SHORT_LIVED = {"GOGC": "off", "GOMEMLIMIT": "512MiB"}
 # The compiler and nothing else: neither what `site` looks for nor the wrapper's libraries, four times the start.
 _COMPILER = """
 import sys
@@ -53,15 +49,6 @@ class Program:
     how_to_get: str
     version_arguments: tuple[str, ...] = ("--version",)
     package: str | None = None  # on PyPI, which bears the program's version
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a run ended. `status` is None if the time was up or it could not be started; `stderr` then says so."""
-
-    status: int | None
-    stdout: str
-    stderr: str
 
 
 # Looks at a run that ended in time: None if the program was content, else what it objects to.
@@ -83,13 +70,12 @@ def find(program: Program) -> Path | None:
 
 def run(executable: Path, arguments: Sequence[str], *, folder: Path, stdin: str = "", timeout: float = 60.0) -> Ran:
     """Run it in that folder, for at most `timeout` seconds, with a home of its own and no shell."""
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     with tempfile.TemporaryDirectory(prefix="halfopen-home-") as home:
         try:
             done = subprocess.run(  # noqa: S603 - fixed programs; the user's text is in files or stdin
                 [str(executable), *arguments],
                 cwd=folder,
-                env={**environment, **_SHORT_LIVED, "HOME": home, "XDG_CACHE_HOME": home},
+                env=environment(home),
                 input=stdin,
                 capture_output=True,
                 text=True,

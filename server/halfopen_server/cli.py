@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from halfopen import __version__
+from halfopen.early import start_early
 from halfopen_server.exits import BAD_INPUT, INTERRUPTED, complain
 
 BROKEN_PIPE = 141
@@ -84,7 +85,10 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does it, but an unknown name is told with the known ones."""
-        name = args[0]
+        name, *more = args
+        if more and (more[0] == "-" or not more[0].startswith("-")):
+            # Behind a command stands what it is to answer to: what that takes may start now.
+            start_early(name)
         if not name.startswith("-") and name not in (legal := self.list_commands(ctx)):
             import difflib  # noqa: PLC0415 - only for who mistypes
 

@@ -78,9 +78,7 @@ def _questions(api: Api, drafts: list[Artifact], broken: list[Finding], options:
     config = service_config.artifact(api)
     retried = sum(rpc.retry is not None for rpc in api.methods)
     timed = f"{count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
-    yield _Question(
-        channel.NAME, channel.TOOL, lambda: channel.accepted(config.text, looked_at=timed)
-    )
+    yield _Question(channel.NAME, channel.TOOL, lambda: channel.accepted(config.text, looked_at=timed))
     protos = tuple(proto_file.protos(api))
     drafts += [*protos, config]
     texts = {artifact.path: artifact.text for artifact in protos}
