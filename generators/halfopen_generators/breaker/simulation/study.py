@@ -10,7 +10,7 @@ from typing import Literal
 
 from halfopen.progress import Progress
 from halfopen_generators.breaker.latency import Latency
-from halfopen_generators.breaker.plan import BreakerPlan, CallPlan, RetryPlan, TimeoutPlan
+from halfopen_generators.breaker.plan import BreakerPlan, CallPlan, Failure, RetryPlan, TimeoutPlan
 from halfopen_generators.breaker.policy import policy
 from halfopen_generators.breaker.simulation.clients import settings
 from halfopen_generators.breaker.simulation.draws import Draws
@@ -21,6 +21,7 @@ from halfopen_generators.breaker.simulation.scenarios import Scenario, Trouble, 
 
 Played = Literal["nothing", "retries only", "usual figures", "the design"]
 DESIGN: Played = "the design"
+_ALL: tuple[Failure, ...] = ("unreached", "unavailable", "timeout")
 # Student's t of 95 %, two-sided, by the number of runs less one.
 _T = (math.inf, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
@@ -83,7 +84,7 @@ def policies(call: CallPlan) -> dict[Played, CallPlan]:
     retries, breaker = policy().retry, policy().breaker
     attempts = 1 + policy().usual.attempts.value
     longest = retries.first_wait.value * retries.factor.value ** (attempts - 2)
-    usual = RetryPlan(attempts, retries.first_wait.value, retries.factor.value, longest, "none", 1.0, ("timeout",))
+    usual = RetryPlan(attempts, retries.first_wait.value, retries.factor.value, longest, "none", math.inf, _ALL)
     again = replace(bare, timeout=TimeoutPlan(policy().timeout.start.value, math.inf), retry=usual)
     figures = BreakerPlan(
         window="time",
