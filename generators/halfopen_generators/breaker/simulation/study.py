@@ -76,6 +76,11 @@ class Study:
         """How many runs it took."""
         return sum(len(cell.outcomes) for cell in self.cells.values())
 
+    @property
+    def whole(self) -> bool:
+        """Whether nobody interrupted it."""
+        return self.runs == len(self.troubles) * len(self.played) * self.seeds
+
 
 def policies(call: CallPlan) -> dict[Played, CallPlan]:
     """What is compared: no policy at all, the usual retries without a breaker, the usual figures, and the design."""
