@@ -15,6 +15,7 @@ from halfopen.vocabulary import Certainty, Check, Finding, Severity, Status
 from halfopen.wording import count
 from halfopen_generators.breaker import spoken
 from halfopen_generators.breaker.codes import finding
+from halfopen_generators.breaker.engines import ENGINES
 from halfopen_generators.breaker.options import BreakerOptions
 from halfopen_generators.breaker.path_rules import OF_THE_PATH, as_played, unplayed
 from halfopen_generators.breaker.plan import CallPlan, Policy
@@ -38,7 +39,7 @@ class Details:
 def check(planned: Policy, options: BreakerOptions, progress: Progress) -> Judged:
     """Everything that can say no to the policy."""
     said = spoken.spoken(planned)
-    simulated = study(planned.call, options.seeds, progress)
+    simulated = study(planned.call, options.seeds, progress, _library(planned))
     checks = (*(check for one in said for check in one.checks), _simulated(planned.call, simulated))
     seen = (written(each, planned.spec) for each in _in_trouble(planned.call, simulated))
     found = (*static_findings(planned), *spoken.findings(said), *seen)
@@ -60,6 +61,11 @@ def static_findings(planned: Policy) -> tuple[Finding, ...]:
         *unplayed(planned),
     )
     return tuple(written(each, planned.spec) for each in found)
+
+
+def _library(planned: Policy) -> str | None:
+    """Whose breaker is simulated: the first library's of which it is known how its breaker goes."""
+    return next((share.stack for share in planned.shares if share.kind == "library" and share.stack in ENGINES), None)
 
 
 def _simulated(call: CallPlan, simulated: Study) -> Check:

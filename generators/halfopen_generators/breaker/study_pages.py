@@ -133,8 +133,10 @@ def _simulated(policy: Policy, study: Study) -> Iterator[str]:
         yield "A call that the fallback answers counts as not answered well."
     if any(not math.isfinite(cell.mean(patience).value) for cell in study.cells.values()):
         yield "`not answered`: in some run one caller in a hundred had heard nothing when the run ended."
+    goes = f"as that of {study.library} does" if study.library else "without any library's peculiarities"
+    yield f"The design's breaker goes {goes}."
     yield (
-        "The policy as one whole: no library's peculiarities, no mesh that takes out single hosts, no network that "
-        "loses or delays, no garbage collection, no other callers."
+        "The policy as one whole: no mesh that takes out single hosts, no network that loses or delays, no garbage "
+        "collection, no other callers."
     )
     yield "A simulation is no proof. `experiment/EXPERIMENT.md` says what to try in staging, and what to expect."

@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 from typing import Literal
 
 from halfopen.progress import Progress
+from halfopen_generators.breaker.engines import settings_as
 from halfopen_generators.breaker.latency import Latency
 from halfopen_generators.breaker.plan import BreakerPlan, CallPlan, Failure, RetryPlan, TimeoutPlan
 from halfopen_generators.breaker.policy import policy
@@ -70,6 +71,8 @@ class Study:
     troubles: Mapping[Scenario, Trouble]
     played: Mapping[Played, CallPlan]
     cells: Mapping[tuple[Scenario, Played], Cell]
+    # Whose breaker the design's goes like; None: like one without peculiarities.
+    library: str | None = None
 
     @property
     def runs(self) -> int:
@@ -104,26 +107,27 @@ def policies(call: CallPlan) -> dict[Played, CallPlan]:
     return {"nothing": bare, "retries only": again, "usual figures": replace(again, breaker=figures), DESIGN: call}
 
 
-def study(call: CallPlan, seeds: int, progress: Progress) -> Study:
+def study(call: CallPlan, seeds: int, progress: Progress, library: str | None = None) -> Study:
     """Simulate a call; the innermost of a chain. What was not reached before it was cancelled is missing.
 
     Args:
         call: The designed call.
         seeds: How many runs each policy has in each trouble.
         progress: Told of each run.
+        library: Whose breaker the design's goes like: a name of `engines.ENGINES`.
     """
     load = scale(call.known)
     when = times(call, load)
     troubles = scenarios(call.known, when.until - when.begins)
     played = policies(call)
     found: dict[tuple[Scenario, Played], list[Outcome]] = {}
-    for number, (place, outcome) in enumerate(_runs(load, when, seeds, troubles, played), 1):
+    for number, (place, outcome) in enumerate(_runs(load, when, seeds, troubles, played, library), 1):
         found.setdefault(place, []).append(outcome)
         progress.report(number, "runs simulated")
         if progress.cancelled():
             break
     cells = {place: Cell(tuple(outcomes)) for place, outcomes in found.items()}
-    return Study(load, when, seeds, troubles, played, cells)
+    return Study(load, when, seeds, troubles, played, cells, library)
 
 
 def _runs(
@@ -132,10 +136,13 @@ def _runs(
     seeds: int,
     troubles: Mapping[Scenario, Trouble],
     played: Mapping[Played, CallPlan],
+    library: str | None,
 ) -> Iterator[tuple[tuple[Scenario, Played], Outcome]]:
     known = next(iter(played.values())).known
     latency = Latency.through(known.p50, known.p99, known.p999)
     manners = {name: settings(plan.breaker) if plan.breaker else None for name, plan in played.items()}
+    if library is not None and (wanted := manners[DESIGN]) is not None:
+        manners[DESIGN] = settings_as(library, wanted)
     for seed in range(seeds):
         draws = Draws(seed, latency)
         for scenario, trouble in troubles.items():
