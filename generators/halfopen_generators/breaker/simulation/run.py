@@ -99,7 +99,7 @@ def run(plan: CallPlan, manner: Settings | None, trouble: Trouble, load: Scale, 
         manner = replace(manner, size=own.breaker.size, minimum_calls=own.breaker.minimum_calls)
     clients = [Client(simulation, own, dependency, measures, manner) for _ in range(load.instances)]
     calls, gaps, callers, parts = [client.call for client in clients], draws.gaps, draws.callers, draws.parts
-    usual, utilisation, many = load.total, known.rate / known.capacity, len(calls)
+    usual, utilisation, many = load.total, load.utilisation, len(calls)
     surges = trouble.scenario in ("herd", "overload")
 
     def arrive(number: int) -> None:

@@ -82,7 +82,7 @@ class Trouble:
         if self.scenario == "herd" and self.until <= time < self.until + _cold(self.until):
             return _HERD
         if self.scenario == "overload" and 0 <= time < self.until:
-            return _SURGE / utilisation
+            return max(1.0, _SURGE / utilisation)
         return 1.0
 
 
