@@ -34,7 +34,7 @@ Duration = Annotated[
 
 
 def spell_duration(seconds: float) -> str:
-    """The seconds as a spec writes them, such as 200ms, 2s or 1h: it reads back as the same number, if a spec may hold it."""
+    """The seconds as a spec writes them, such as 200ms, 2s or 1h: a legal duration reads back as the same number."""
     for unit, size in _SECONDS.items():
         number = round(seconds / size)
         if number > 0 and number * size == seconds:
