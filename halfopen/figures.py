@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from halfopen.knowledge import thresholds
+from halfopen.thresholds import thresholds
 
 T = TypeVar("T")
 

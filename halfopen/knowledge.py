@@ -7,30 +7,21 @@ today is a note beside it. A claim is referred to by kind and id: `laws/idempote
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache, cached_property
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from halfopen.data import root
+from halfopen.thresholds import FOLDER, Id, KnowledgeData, Threshold, read, thresholds
 
-from halfopen.data import read_text, root
-
-_FOLDER = "knowledge"
-Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Kind = Literal[
     "what", "why", "problem", "solution", "how", "states", "rule", "setting", "option", "where", "example",
     "anti-pattern", "pro", "con", "trade-off", "when", "when-not", "rollback", "libraries", "tools",
 ]  # fmt: skip
-Unit = Literal["ratio", "seconds", "count", "factor", "per-second"]
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Law(_Data):
+class Law(KnowledgeData):
     """One of the ten laws. It is spoken of by its id or its number."""
 
     id: Id
@@ -44,7 +35,7 @@ class Law(_Data):
         return f"laws/{self.id}"
 
 
-class Mantra(_Data):
+class Mantra(KnowledgeData):
     """A sentence to remember."""
 
     id: Id
@@ -58,7 +49,7 @@ class Mantra(_Data):
         return f"mantras/{self.id}"
 
 
-class Statement(_Data):
+class Statement(KnowledgeData):
     """One claim about a pattern, as Markdown in its own words."""
 
     id: Id
@@ -66,7 +57,7 @@ class Statement(_Data):
     text: str
 
 
-class Part(_Data):
+class Part(KnowledgeData):
     """Statements that stand together: the section, heading and group that they stand under."""
 
     section: int
@@ -75,7 +66,7 @@ class Part(_Data):
     says: tuple[Statement, ...]
 
 
-class Pattern(_Data):
+class Pattern(KnowledgeData):
     """What is known of one thing by name, such as the circuit breaker."""
 
     name: Id
@@ -90,26 +81,7 @@ class Pattern(_Data):
         return ((f"{self.name}/{statement.id}", statement) for part in self.part for statement in part.says)
 
 
-class Threshold(_Data):
-    """A figure: one value, or a range from `least` to `most`. `said_in` are the claims that state it."""
-
-    id: Id
-    title: str
-    unit: Unit
-    value: float | None = None
-    least: float | None = None
-    most: float | None = None
-    said_in: tuple[str, ...]
-
-    @model_validator(mode="after")
-    def _value_or_range(self) -> Threshold:
-        ranged = self.least is not None and self.most is not None and self.least < self.most
-        if (self.value is None) != ranged or (not ranged and (self.least, self.most) != (None, None)):
-            raise ValueError("a threshold has a value, or least and most, in this order")
-        return self
-
-
-class Note(_Data):
+class Note(KnowledgeData):
     """What a careful engineer adds to a claim, with the day and the sources."""
 
     id: Id
@@ -121,7 +93,7 @@ class Note(_Data):
     sources: tuple[str, ...]
 
 
-class Knowledge(_Data):
+class Knowledge(KnowledgeData):
     """All of it."""
 
     laws: tuple[Law, ...]
@@ -159,22 +131,12 @@ class Knowledge(_Data):
 @cache
 def knowledge() -> Knowledge:
     """The knowledge that ships with this version."""
-    patterns = root().joinpath(_FOLDER, "patterns").iterdir()
+    patterns = root().joinpath(FOLDER, "patterns").iterdir()
     names = sorted(file.name.removesuffix(".toml") for file in patterns if file.name.endswith(".toml"))
     return Knowledge(
-        laws=_read("laws")["law"],
-        mantras=_read("mantras")["mantra"],
-        patterns=tuple(Pattern(name=name, **_read(f"patterns/{name}")) for name in names),
+        laws=read("laws")["law"],
+        mantras=read("mantras")["mantra"],
+        patterns=tuple(Pattern(name=name, **read(f"patterns/{name}")) for name in names),
         thresholds=tuple(thresholds().values()),
-        notes=_read("notes")["note"],
+        notes=read("notes")["note"],
     )
-
-
-@cache
-def thresholds() -> Mapping[str, Threshold]:
-    """The figures by id. They are read without the rest, for a design needs no more than them."""
-    return {each["id"]: Threshold.model_validate(each) for each in _read("thresholds")["threshold"]}
-
-
-def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads(read_text(f"{_FOLDER}/{name}.toml"))

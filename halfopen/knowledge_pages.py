@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import get_args
 
 from halfopen.explain import codes, explain
-from halfopen.knowledge import Law, Mantra, Note, Pattern, Threshold, knowledge
+from halfopen.knowledge import Law, Mantra, Note, Pattern, knowledge
 from halfopen.knowledge_search import EntryKind, Hit, tools_for
 from halfopen.source import BadInput, Problem
+from halfopen.thresholds import Threshold
 
 KINDS: tuple[EntryKind, ...] = get_args(EntryKind)
 _UNITS = {"ratio": "", "seconds": " s", "count": "", "factor": " times", "per-second": " per second"}

@@ -18,6 +18,9 @@ MAX_DEPTH = 50
 # What the two parsers read differently: tabs, line breaks beyond ASCII, and a directive.
 _OF_VERSION = re.compile("[\t\x85\u2028\u2029\ufeff]|^%", re.MULTILINE)
 _CORE = "tag:yaml.org,2002:"
+_PLAIN_TAGS = frozenset({None, "!", *(_CORE + name for name in ("str", "null", "bool", "int", "float"))})
+# Half of a character outside the basic plane.
+_HALF = re.compile("[\ud800-\udfff]")
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEAN = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
 _INTEGER = re.compile(r"[-+]?[0-9]+")
@@ -214,7 +217,7 @@ def _to_merge(node: Node, line: int) -> dict[str, tuple[int, Node]]:
 
 
 def _scalar(event: Any) -> Scalar:
-    if event.tag not in {None, "!", *(_CORE + name for name in ("str", "null", "bool", "int", "float"))}:
+    if event.tag not in _PLAIN_TAGS:
         raise _foreign_tag(event)
     word = _text(event)
     if event.style or event.tag in {"!", f"{_CORE}str"}:
@@ -244,7 +247,7 @@ def _number(word: str, event: Any) -> int | float | str:
 def _text(event: Any) -> str:
     # JSON writes a character outside the basic plane as two escapes, which the parser leaves as they are.
     word: str = event.value
-    if not any("\ud800" <= character <= "\udfff" for character in word):
+    if not _HALF.search(word):
         return word
     try:
         return word.encode("utf-16", "surrogatepass").decode("utf-16")

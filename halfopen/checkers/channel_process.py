@@ -35,17 +35,21 @@ class Channel:
     def __init__(self) -> None:
         # Empty, and nobody else's: no socket lies here.
         self._folder = TemporaryDirectory(prefix="halfopen-channel-")
-        self._process = subprocess.Popen(  # noqa: S603 - a fixed program; the config comes through its input
-            [sys.executable, "-I", "-c", _PROGRAM],
-            cwd=self._folder.name,
-            env=environment(self._folder.name),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - a fixed program; the config comes through its input
+                [sys.executable, "-I", "-c", _PROGRAM],
+                cwd=self._folder.name,
+                env=environment(self._folder.name),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError:
+            self._folder.cleanup()
+            raise
 
     def ask(self, config: str) -> Ran:
         """What it printed of that config: the name of the code that a call ended with, and then its details."""

@@ -261,13 +261,13 @@ def data_folder(environment: Mapping[str, str]) -> Path:
 
 def patience() -> int:
     """Seconds to wait for a database."""
-    from halfopen.knowledge import thresholds  # noqa: PLC0415 - reads files
+    from halfopen.thresholds import thresholds  # noqa: PLC0415 - reads files
 
     return int(thresholds()["timeout-service-call"].value or 0)
 
 
 def _rest() -> float:
-    from halfopen.knowledge import thresholds  # noqa: PLC0415 - reads files
+    from halfopen.thresholds import thresholds  # noqa: PLC0415 - reads files
 
     return thresholds()["breaker-open-time"].value or 0
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from halfopen.knowledge import Threshold, thresholds
+from halfopen.thresholds import Threshold, thresholds
 from tests.house.places import ROOT
 
 # What a name holds that means the figure: by the figure's id, or by the first word of it.

@@ -71,16 +71,11 @@ def _answered(question: _Question, answer: Future[Check], progress: Progress) ->
 
 
 def _questions(api: Api, drafts: list[Artifact], broken: list[Finding], options: GrpcOptions) -> Iterator[_Question]:
-    """All of them, what takes longest first, each as soon as it can be asked.
+    """All of them, what is waited for longest first, each as soon as it can be asked.
 
     What is made for them is put into `drafts`, breaks of what is released into `broken`.
     """
-    config = service_config.artifact(api)
-    retried = sum(rpc.retry is not None for rpc in api.methods)
-    timed = f"{count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
-    yield _Question(channel.NAME, channel.TOOL, lambda: channel.accepted(config.text, looked_at=timed))
     protos = tuple(proto_file.protos(api))
-    drafts += [*protos, config]
     texts = {artifact.path: artifact.text for artifact in protos}
     looked_at = _sizes(api)
     image: Future[bytes] = Future()
@@ -98,6 +93,11 @@ def _questions(api: Api, drafts: list[Artifact], broken: list[Finding], options:
     own = {f"{PROTO_ROOT}/{file.path}": texts[f"{PROTO_ROOT}/{file.path}"] for file in api.files}
     yield _Question(_FORMAT, programs.BUF.name, lambda: _format(own))
     yield _Question(_LINT, programs.BUF.name, lambda: _lint(api, image.result(), looked_at))
+    config = service_config.artifact(api)
+    retried = sum(rpc.retry is not None for rpc in api.methods)
+    timed = f"{count(len(api.methods), 'rpc')} with a timeout, {retried} with a retryPolicy"
+    yield _Question(channel.NAME, channel.TOOL, lambda: channel.accepted(config.text, looked_at=timed))
+    drafts += [*protos, config]
     if (previous := api.previous) is not None:
 
         def compare_it() -> Check:

@@ -52,7 +52,12 @@ class Elements:
 
     def spelled(self, name: str, scope: str = "") -> str:
         """A type as Protobuf has to spell it in that message."""
-        return spelled(name, self.spec.package, scope, self._local)
+        # Where nothing stands within a message, nothing in it can hide what stands outside.
+        return spelled(name, self.spec.package, scope if self._nests else "", self._local)
+
+    @cached_property
+    def _nests(self) -> bool:
+        return any("." in name for name in self._local)
 
     @cached_property
     def _local(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from halfopen.checkers import programs
 from halfopen.progress import Progress
-from halfopen.registry import FolderCheck, Judged
+from halfopen.registry import Judged
 from halfopen.source import BadInput, Source, read_source
 from halfopen.vocabulary import Check, Evidence, Finding, Severity, Status
 from halfopen.wording import count
@@ -176,10 +176,3 @@ def _summary(
     warned = dict.fromkeys(each.code for each in findings if each.severity is Severity.WARNING)
     told = f" Warnings: {', '.join(warned)}." if warned else ""
     return f"{head} compiled, and no error was found.{f' Nothing breaks {released.given}.' if released else ''}{told}"
-
-
-FOLDER_CHECK = FolderCheck(
-    folder="Check the .proto files of this folder (or descriptor set, or COMMIT:FOLDER) instead of a SPEC.",
-    other="Compare them with these: a folder, a descriptor set, or a commit, such as main, in which DIR is looked for.",
-    judge=judge,
-)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from halfopen.knowledge import thresholds
 from halfopen.templates import environment
+from halfopen.thresholds import thresholds
 from halfopen.vocabulary import Artifact
 from halfopen_generators.saga.meetings import locked, reread
 from halfopen_generators.saga.plan import SagaDesign
