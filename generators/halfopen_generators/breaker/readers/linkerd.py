@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from halfopen_generators.breaker.readers import kubernetes
-from halfopen_generators.breaker.readers.kubernetes import in_a_row, no_breaker, once, seconds
+from halfopen_generators.breaker.readers.kubernetes import documents, in_a_row, no_breaker, once, seconds
 from halfopen_generators.breaker.reading import Reading, Term, Value
 
 _LIMIT, _WAIT, _LAST_WAIT, _TWICE = 1, 0.025, 0.25, 2
@@ -46,9 +46,7 @@ def read(texts: Mapping[str, str]) -> Reading:
 
 
 def _objects(texts: Mapping[str, str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    import yaml  # noqa: PLC0415 - only reading pays for it
-
-    trees = [tree for text in texts.values() for tree in yaml.safe_load_all(text)]
+    trees = [tree for text in texts.values() for tree in documents(text)]
     return [tree for tree in trees if tree["kind"] == "HTTPRoute"], [
         tree for tree in trees if tree["kind"] == "Service"
     ]
