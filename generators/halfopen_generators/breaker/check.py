@@ -11,9 +11,9 @@ from halfopen.findings import at
 from halfopen.progress import Progress
 from halfopen.quantities import spell_share
 from halfopen.registry import Judged
-from halfopen.vocabulary import Certainty, Check, Finding, Severity, Status
+from halfopen.vocabulary import Artifact, Certainty, Check, Finding, Severity, Status
 from halfopen.wording import count
-from halfopen_generators.breaker import spoken
+from halfopen_generators.breaker import alerts, spoken
 from halfopen_generators.breaker.codes import finding
 from halfopen_generators.breaker.engines import ENGINES
 from halfopen_generators.breaker.options import BreakerOptions
@@ -34,13 +34,19 @@ class Details:
 
     spoken: tuple[Spoken, ...]
     study: Study
+    alerts: tuple[Artifact, ...]
 
 
 def check(planned: Policy, options: BreakerOptions, progress: Progress) -> Judged:
     """Everything that can say no to the policy."""
     said = spoken.spoken(planned)
+    rules = alerts.artifacts(planned)
     simulated = study(planned.call, options.seeds, progress, _library(planned))
-    checks = (*(check for one in said for check in one.checks), _simulated(planned.call, simulated))
+    checks = (
+        *(check for one in said for check in one.checks),
+        *alerts.checks(planned, rules),
+        _simulated(planned.call, simulated),
+    )
     seen = (written(each, planned.spec) for each in _in_trouble(planned.call, simulated))
     found = (*static_findings(planned), *spoken.findings(said), *seen)
     findings = tuple(sorted(found, key=lambda each: (-each.severity.rank, each.code, each.evidence[0].path)))
@@ -48,7 +54,7 @@ def check(planned: Policy, options: BreakerOptions, progress: Progress) -> Judge
         summary=_summary(planned, simulated, findings, checks),
         findings=findings,
         checks=checks,
-        details=Details(said, simulated),
+        details=Details(said, simulated, rules),
     )
 
 

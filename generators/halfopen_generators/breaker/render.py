@@ -18,6 +18,7 @@ def render(planned: Policy, judged: Judged, options: BreakerOptions) -> tuple[Ar
     spec = Artifact(path=f"{planned.name}.breaker.yaml", media_type="application/yaml", text=checked_spec(planned))
     files = (
         *(file for one in details.spoken for file in one.files),
+        *details.alerts,
         *(plots(planned, details.study) if details.study.whole else ()),
         spec,
     )
