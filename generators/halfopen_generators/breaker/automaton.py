@@ -108,6 +108,8 @@ class Settings:
         bucketed = self.bucket is not None and self.buckets_from in {"clock", "start", "generation"}
         if self.counts != "ended" and not (self.window == "fixed" or (self.window == "time" and bucketed)):
             raise ValueError("calls that have only begun are counted in an interval or in buckets that a clock turns")
+        if self.arithmetic == "of_size" and self.window != "count":
+            raise ValueError("only a window of calls has a size that failures can be a share of")
 
 
 def _float32(value: float) -> float:
@@ -372,7 +374,7 @@ class Breaker:
         if bad:
             self._open(now)
         else:
-            self._close(now)
+            self._begin(CLOSED, now)
         if settings.counts_probes:
             self._window.add(now, bad, slow, 0)
 
@@ -391,9 +393,5 @@ class Breaker:
         self._begin(OPEN, now)
 
     def _half_open(self, now: float) -> None:
-        settings = self._settings
-        self._places = math.inf if settings.probe_places == "any" else settings.probes
+        self._places = math.inf if self._settings.probe_places == "any" else self._settings.probes
         self._begin(HALF_OPEN, now)
-
-    def _close(self, now: float) -> None:
-        self._begin(CLOSED, now)

@@ -95,6 +95,9 @@ def _late(settings: Settings) -> Iterator[Recording]:
         for ends in (0.9, 1.35, 1.36, 1.6, 2.5):
             yield of(settings, (0.0, ends, fails), *_OPENS, *probes, (2.6, 0.1, _BAD), (2.8, 0.1, _GOOD), *then)
         yield of(settings, (0.0, 1.6, fails), (0.01, 1.61, fails), *_OPENS, *probes, *probes, (1.7, 0.1, _GOOD), *then)
+        # One failure of four is too little, unless an old one is counted with it.
+        few = (*((2.6 + n / 10, 0.05, _GOOD) for n in range(3)), (2.9, 0.05, _BAD), (3.2, 0.1, _GOOD))
+        yield of(settings, (0.0, 2.5, fails), *_OPENS, *probes, *few)
         # The first probe fails, and the other outlives it into the open state, the next half-open one and a closed one.
         for ends in (2.0, 2.8, 4.5):
             again = ((2.6, 0.1, _GOOD), (2.6, 0.4, _GOOD), (2.6, 0.5, _GOOD), (3.9, 0.1, _GOOD), *then)
