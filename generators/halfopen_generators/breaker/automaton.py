@@ -7,7 +7,7 @@ themselves and find the same calls admitted and the same changes of state.
 A call that ends after the state has changed is where libraries differ most, so `admits` gives a ticket that `done`
 wants back:
 
->>> breaker = Breaker(Settings("count", 4, minimum_calls=2, failure_ratio=0.5, open_for=30.0, probes=1))
+>>> breaker = Breaker(Settings("count", 4, minimum_calls=2, failure_ratio=0.75, open_for=20.0, probes=1))
 >>> ticket = breaker.admits(0.0)
 >>> breaker.done(ticket, 0.2, 0.2, failed=True)
 >>> breaker.state
