@@ -103,10 +103,10 @@ def ejection_as(asked: Settings, of: Outliers | None = None) -> SaidOfHosts:
 class _Host:
     """What is remembered of one host."""
 
-    __slots__ = ("answers", "backoff", "failures", "failures_in_a_row", "out_since", "returned_at")
+    __slots__ = ("answers", "times_over", "failures", "failures_in_a_row", "out_since", "returned_at")
 
     def __init__(self) -> None:
-        self.answers = self.failures = self.failures_in_a_row = self.backoff = 0
+        self.answers = self.failures = self.failures_in_a_row = self.times_over = 0
         self.out_since: float | None = None
         self.returned_at: float | None = None
 
@@ -167,7 +167,7 @@ class Ejection:
 
     def returns_after(self, host: int) -> float:
         """How long the host stays out at least, counted from its ejection: an interval has to end as well."""
-        return min(self._settings.base_ejection_time * self._hosts[host].backoff, self._longest)
+        return min(self._settings.base_ejection_time * self._hosts[host].times_over, self._longest)
 
     def _catch_up(self, now: float) -> None:
         """Let the intervals end that have ended."""
@@ -191,8 +191,8 @@ class Ejection:
         for one in self._hosts:
             # A real timer may fire a hair too early here, and then it is the next interval that takes the step back.
             kept_well = one.returned_at is not None and now - one.returned_at >= self._settings.interval
-            if one.out_since is None and kept_well and one.backoff:
-                one.backoff -= 1
+            if one.out_since is None and kept_well and one.times_over:
+                one.times_over -= 1
 
     def _judge(self, now: float, judged: list[tuple[int, int, int]]) -> None:
         """Eject the hosts of whose answers too many failed."""
@@ -213,8 +213,8 @@ class Ejection:
             return
         one = self._hosts[host]
         one.out_since = now
-        if one.backoff * self._settings.base_ejection_time < self._longest + self._settings.base_ejection_time:
-            one.backoff += 1
+        if one.times_over * self._settings.base_ejection_time < self._longest + self._settings.base_ejection_time:
+            one.times_over += 1
         self._tell(now, host, out=True)
 
     def _tell(self, now: float, host: int, *, out: bool) -> None:
