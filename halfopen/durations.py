@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, Field
 
 _DURATION = re.compile(r"^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)$")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -31,13 +31,12 @@ Duration = Annotated[
     BeforeValidator(_seconds, json_schema_input_type=str),
     Field(description="200ms, 2s, 5m, 1h."),
 ]
-_read = TypeAdapter(Duration).validate_python
 
 
 def spell_duration(seconds: float) -> str:
-    """The seconds as a spec writes them, such as 200ms, 2s or 1h: it reads back as the same number."""
+    """The seconds as a spec writes them, such as 200ms, 2s or 1h: a legal duration reads back as the same number."""
     for unit, size in _SECONDS.items():
-        text = f"{round(seconds / size)}{unit}"
-        if round(seconds / size) > 0 and _read(text) == seconds:
-            return text
+        number = round(seconds / size)
+        if number > 0 and number * size == seconds:
+            return f"{number}{unit}"
     return f"{Decimal(repr(seconds)):f}s"

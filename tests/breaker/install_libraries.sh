@@ -21,3 +21,13 @@ if changed java "$here/java/pom.xml"; then
   # Last, so that an install that was cut short is begun again.
   cp "$here/java/pom.xml" "$cache/java/"
 fi
+
+if changed typescript "$here/typescript/package.json"; then
+  rm -rf "$cache/typescript"
+  mkdir -p "$cache/typescript/fresh"
+  # A package.json of its own keeps npm from looking for one further up.
+  cp "$here/typescript/package.json" "$cache/typescript/fresh/"
+  (cd "$cache/typescript/fresh" && npm install --no-audit --no-fund --loglevel=error)
+  mv "$cache/typescript/fresh/node_modules" "$cache/typescript/"
+  mv "$cache/typescript/fresh/package.json" "$cache/typescript/"
+fi

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
@@ -15,6 +12,7 @@ from halfopen.vocabulary import Artifact
 from halfopen_generators.breaker.plots import COURSE, GOODPUT, LOAD, plots
 from halfopen_generators.breaker.simulation.study import DESIGN, Study
 from tests.breaker.designed import ALL, PAYMENT, policy, studied
+from tests.golden_folder import by_hash_seed
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -94,22 +92,9 @@ def test_the_innermost_call_is_named() -> None:
     assert "Calls of catalog to pricing" in found[GOODPUT]
 
 
-SCRIPT = """
-from halfopen_generators.breaker.plots import plots
-from tests.breaker.designed import PAYMENT, policy, studied
-import hashlib, sys
-texts = "".join(artifact.text for artifact in plots(policy(PAYMENT), studied(PAYMENT, 1)))
-print(hashlib.sha256(texts.encode()).hexdigest())
-"""
+def bytes_of_all() -> str:
+    return "".join(artifact.text for artifact in plots(policy(PAYMENT), studied(PAYMENT, 1)))
 
 
 def test_bytes_are_the_same_in_any_process() -> None:
-    found = [
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(["", *sys.path])},
-            capture_output=True, text=True, check=True,
-        ).stdout
-        for seed in ("1", "2")
-    ]  # fmt: skip
-    assert found[0] == found[1] != ""
+    assert by_hash_seed("tests.breaker.test_plots", "bytes_of_all()") == {bytes_of_all()}

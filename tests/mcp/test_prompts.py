@@ -12,7 +12,7 @@ from mcp_types import PromptReference
 
 from halfopen.data import root
 from halfopen.knowledge import knowledge
-from halfopen_server.commands import agent, commands, parse_command
+from halfopen_server.commands import Command, agent, commands, parse_command
 from halfopen_server.mcp import build_server
 from halfopen_server.mcp_schema import flat
 from halfopen_server.mcp_tools import Place
@@ -50,6 +50,11 @@ def test_a_command_that_is_not_whole_is_refused(text: str, message: str) -> None
         parse_command(text)
 
 
+def tool_of(command: Command) -> str:
+    """What its tool would be called."""
+    return f"design_{command.name.replace('-', '_')}"
+
+
 async def test_every_tool_that_a_command_names_exists() -> None:
     async with Client(build_server()) as client:
         names = {tool.name for tool in (await client.list_tools()).tools}
@@ -64,13 +69,13 @@ async def test_every_key_and_value_of_the_spec_that_a_command_names_exists() -> 
     async with Client(build_server()) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     for command in commands():
-        if f"design_{command.name}" not in tools:
+        if tool_of(command) not in tools:
             continue
-        schema = json.dumps(tools[f"design_{command.name}"].input_schema)
+        schema = json.dumps(tools[tool_of(command)].input_schema)
         named = set(re.findall(r"`([a-z_]+)(?:: \w+)?`", command.text.partition("## 2.")[0]))
         # "halfopen" is the server's name; all other words in the part that tells how to fill in the spec are of it.
         assert len(named) > 5
-        assert {word for word in named if f'"{word}"' not in schema} <= {"halfopen", f"design_{command.name}"}
+        assert {word for word in named if f'"{word}"' not in schema} <= {"halfopen", tool_of(command)}
 
 
 async def test_what_the_saga_command_says_of_checks_and_warnings_is_what_a_report_says() -> None:
@@ -111,7 +116,7 @@ async def test_what_no_tool_checks_says_so_in_plain_words() -> None:
     async with Client(build_server()) as client:
         tools = {tool.name for tool in (await client.list_tools()).tools}
     for command in commands():
-        checked = {f"design_{command.name}"} & tools or command.name == "mantra"
+        checked = {tool_of(command)} & tools or command.name == "mantra"
         assert bool(checked) != ("Not machine-checked: this is advice from the knowledge base." in command.text)
 
 

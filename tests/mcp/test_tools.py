@@ -72,13 +72,19 @@ async def test_the_input_schema_of_a_capability_is_brief(connect: Connect) -> No
             "properties": {
                 "toy": {"type": "string"},
                 "colour": {"enum": ["red", "blue"], "type": "string"},
-                "parts": {"description": "What it is made of.", "items": {"$ref": "#/$defs/Part"}, "type": "array"},
-                "shout": {"default": False, "description": "In capitals.", "type": "boolean"},
+                "parts": {
+                    "description": "What it is made of.",
+                    "items": {
+                        "properties": {"name": {"type": "string"}, "weight": {"default": 1, "type": "integer"}},
+                        "required": ["name"],
+                        "type": "object",
+                    },
+                    "type": "array",
+                },
+                "shout": {"description": "In capitals.", "type": "boolean"},
                 "copies": {
                     "default": 1,
                     "description": "How many files.",
-                    "maximum": 3,
-                    "minimum": 1,
                     "type": "integer",
                 },
                 "spec_file": {
@@ -90,23 +96,11 @@ async def test_the_input_schema_of_a_capability_is_brief(connect: Connect) -> No
                     "description": "Folder for all artifacts; left out: nothing is written.",
                 },
                 "overwrite": {
-                    "default": False,
                     "description": "Replace files in write_to even if changed by hand.",
                     "type": "boolean",
                 },
             },
             "additionalProperties": False,
-            "$defs": {
-                "Part": {
-                    "additionalProperties": False,
-                    "properties": {
-                        "name": {"type": "string"},
-                        "weight": {"default": 1, "minimum": 1, "type": "integer"},
-                    },
-                    "required": ["name"],
-                    "type": "object",
-                }
-            },
         }
     )
 

@@ -7,7 +7,7 @@ themselves and find the same calls admitted and the same changes of state.
 A call that ends after the state has changed is where libraries differ most, so `admits` gives a ticket that `done`
 wants back:
 
->>> breaker = Breaker(Settings("count", 4, minimum_calls=2, failure_ratio=0.5, open_for=30.0, probes=1))
+>>> breaker = Breaker(Settings("count", 4, minimum_calls=2, failure_ratio=0.75, open_for=20.0, probes=1))
 >>> ticket = breaker.admits(0.0)
 >>> breaker.done(ticket, 0.2, 0.2, failed=True)
 >>> breaker.state
@@ -97,7 +97,7 @@ class Settings:
         """Refuse what no breaker can be.
 
         Raises:
-            ValueError: if a number is out of its range, or only one of the two says what a slow call is.
+            ValueError: if a number is out of its range, or two settings contradict each other.
         """
         if min(self.size, self.minimum_calls, self.probes) < 1 and self.window != "time":
             raise ValueError("size, minimum_calls and probes are at least 1")
@@ -105,6 +105,11 @@ class Settings:
             raise ValueError("failure_ratio lies above 0 and at most at 1, size and open_for above 0")
         if (self.slow_ratio is None) != (self.slow_after is None):
             raise ValueError("slow_ratio and slow_after come together")
+        bucketed = self.bucket is not None and self.buckets_from in {"clock", "start", "generation"}
+        if self.counts != "ended" and not (self.window == "fixed" or (self.window == "time" and bucketed)):
+            raise ValueError("calls that have only begun are counted in an interval or in buckets that a clock turns")
+        if self.arithmetic == "of_size" and self.window != "count":
+            raise ValueError("only a window of calls has a size that failures can be a share of")
 
 
 def _float32(value: float) -> float:
@@ -120,13 +125,13 @@ def _reaches(settings: Settings, ratio: float, failed: int, total: int) -> bool:
     match settings.arithmetic:
         case "product":
             share, bar = failed, ratio * total
+        # Somebody writes these numbers by hand: 7 percent is 7, though 0.07 x 100 is more in binary.
         case "of_size":
-            # Somebody wrote that number by hand: 0.07 of 100 is 7, whatever the product is in binary.
             share, bar = failed, math.ceil(round(ratio * settings.size, 9))
         case "percent":
-            share, bar = share * 100, ratio * 100
+            share, bar = share * 100, round(ratio * 100, 9)
         case "percent32":
-            share, bar = _float32(share * 100), _float32(ratio * 100)
+            share, bar = _float32(share * 100), _float32(round(ratio * 100, 9))
         case "hundredths":
             # As Go rounds: halves go up.
             share = math.floor(share * 100 + 0.5) / 100
@@ -369,7 +374,7 @@ class Breaker:
         if bad:
             self._open(now)
         else:
-            self._close(now)
+            self._begin(CLOSED, now)
         if settings.counts_probes:
             self._window.add(now, bad, slow, 0)
 
@@ -388,9 +393,5 @@ class Breaker:
         self._begin(OPEN, now)
 
     def _half_open(self, now: float) -> None:
-        settings = self._settings
-        self._places = math.inf if settings.probe_places == "any" else settings.probes
+        self._places = math.inf if self._settings.probe_places == "any" else self._settings.probes
         self._begin(HALF_OPEN, now)
-
-    def _close(self, now: float) -> None:
-        self._begin(CLOSED, now)

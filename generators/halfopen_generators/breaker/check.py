@@ -11,17 +11,19 @@ from halfopen.findings import at
 from halfopen.progress import Progress
 from halfopen.quantities import spell_share
 from halfopen.registry import Judged
-from halfopen.vocabulary import Certainty, Check, Finding, Severity, Status
+from halfopen.vocabulary import Artifact, Certainty, Check, Finding, Severity, Status
 from halfopen.wording import count
-from halfopen_generators.breaker import spoken
+from halfopen_generators.breaker import alerts, spoken
 from halfopen_generators.breaker.codes import finding
+from halfopen_generators.breaker.engines import ENGINES
 from halfopen_generators.breaker.options import BreakerOptions
-from halfopen_generators.breaker.path_rules import OF_THE_PATH
+from halfopen_generators.breaker.path_rules import OF_THE_PATH, as_played, unplayed
 from halfopen_generators.breaker.plan import CallPlan, Policy
 from halfopen_generators.breaker.rules import OF_A_CALL
 from halfopen_generators.breaker.simulation.scenarios import Scenario
 from halfopen_generators.breaker.simulation.study import DESIGN, Study, study
 from halfopen_generators.breaker.spoken import Spoken
+from halfopen_generators.breaker.written import written
 
 SIMULATED = "it recovers from every simulated trouble"
 
@@ -32,36 +34,50 @@ class Details:
 
     spoken: tuple[Spoken, ...]
     study: Study
+    alerts: tuple[Artifact, ...]
 
 
 def check(planned: Policy, options: BreakerOptions, progress: Progress) -> Judged:
     """Everything that can say no to the policy."""
     said = spoken.spoken(planned)
-    simulated = study(planned.call, options.seeds, progress)
-    checks = (*(check for one in said for check in one.checks), _simulated(planned.call, simulated))
-    found = (*static_findings(planned), *spoken.findings(said), *_in_trouble(planned.call, simulated))
+    rules = alerts.artifacts(planned)
+    simulated = study(planned.call, options.seeds, progress, _library(planned))
+    checks = (
+        *(check for one in said for check in one.checks),
+        *alerts.checks(planned, rules),
+        _simulated(planned.call, simulated),
+    )
+    seen = (written(each, planned.spec) for each in _in_trouble(planned.call, simulated))
+    found = (*static_findings(planned), *spoken.findings(said), *seen)
     findings = tuple(sorted(found, key=lambda each: (-each.severity.rank, each.code, each.evidence[0].path)))
     return Judged(
         summary=_summary(planned, simulated, findings, checks),
         findings=findings,
         checks=checks,
-        details=Details(said, simulated),
+        details=Details(said, simulated, rules),
     )
 
 
 def static_findings(planned: Policy) -> tuple[Finding, ...]:
-    """What the rules find, each of a call and of the path."""
-    return (
-        *(found for call in planned.calls for rule in OF_A_CALL for found in rule(call)),
-        *(found for rule in OF_THE_PATH for found in rule(planned)),
+    """What the rules find of each call and of the path, as the stacks can play it; with evidence that is written."""
+    played = as_played(planned)
+    found = (
+        *(found for call in played.calls for rule in OF_A_CALL for found in rule(call)),
+        *(found for rule in OF_THE_PATH for found in rule(played)),
+        *unplayed(planned),
     )
+    return tuple(written(each, planned.spec) for each in found)
+
+
+def _library(planned: Policy) -> str | None:
+    """Whose breaker is simulated: the first library's of which it is known how its breaker goes."""
+    return next((share.stack for share in planned.shares if share.kind == "library" and share.stack in ENGINES), None)
 
 
 def _simulated(call: CallPlan, simulated: Study) -> Check:
     stuck = [trouble.title for name, trouble in simulated.troubles.items() if _stuck(simulated, name)]
-    whole = 4 * len(simulated.troubles) * simulated.seeds
-    if simulated.runs < whole:
-        status, detail = Status.SKIPPED, f"interrupted after {simulated.runs} of {count(whole, 'run')}."
+    if not simulated.whole:
+        status, detail = Status.SKIPPED, f"interrupted after {count(simulated.runs, 'run')}."
     elif stuck:
         status, detail = Status.FAILED, f"not within {_after(simulated)}: {', '.join(stuck)}"
     else:
@@ -95,6 +111,7 @@ def _in_trouble(call: CallPlan, simulated: Study) -> Iterator[Finding]:
                 f"in {len(cell.outcomes) - cell.recovers} of {count(len(cell.outcomes), 'run')}.",
                 "A smaller retry budget or bulkhead, a limit at the entry, or more capacity; --tune looks for it.",
                 at(*call.location, "capacity"),
+                at(*call.location, "traffic", "rate"),
                 certainty=Certainty.HEURISTIC,
             )
     false = sum(outcome.false_opens for (_, who), cell in simulated.cells.items() if who == DESIGN
@@ -105,6 +122,7 @@ def _in_trouble(call: CallPlan, simulated: Study) -> Iterator[Finding]:
             f"Simulated: the breaker opened {count(false, 'time')} while all was well.",
             "More minimum_calls, a higher failure_ratio, or a longer timeout.",
             at(*call.location, "breaker"),
+            at(*call.location, "error_rate"),
             severity=Severity.WARNING,
             certainty=Certainty.HEURISTIC,
         )

@@ -135,10 +135,9 @@ def _resilience4j(asked: Settings) -> Said:
 def _polly(asked: Settings) -> Said:
     unsaid: list[Unsaid] = []
     got = _within(_one_probe(_not_slow(_neutral(asked), unsaid), unsaid), _POLLY_WINDOW, unsaid)
-    for field in ("size", "open_for"):
-        if getattr(got, field) < _POLLY_LEAST:
-            unsaid.append(Unsaid(field, f"{_POLLY_LEAST} s", "Polly takes no less"))
-            got = replace(got, **{field: _POLLY_LEAST})
+    short = [field for field in ("size", "open_for") if getattr(got, field) < _POLLY_LEAST]
+    unsaid += [Unsaid(field, f"{_POLLY_LEAST} s", "it takes no less") for field in short]
+    got = replace(got, size=max(_POLLY_LEAST, got.size), open_for=max(_POLLY_LEAST, got.open_for))
     if got.minimum_calls < _POLLY_LEAST_CALLS:
         unsaid.append(Unsaid("minimum_calls", f"{_POLLY_LEAST_CALLS}", "MinimumThroughput is at least 2"))
         got = replace(got, minimum_calls=_POLLY_LEAST_CALLS)
@@ -182,6 +181,8 @@ def _cockatiel(asked: Settings) -> Said:
             unsaid.append(Unsaid("size", f"{bucket * many / 1000:g} s", f"{many} buckets of whole milliseconds"))
         # It is told calls a second, and multiplies them with the time again.
         least = bucket * many * (got.minimum_calls / got.size / 1000)
+        if math.ceil(least) != got.minimum_calls:
+            unsaid.append(Unsaid("minimum_calls", f"{math.ceil(least)}", "it is told as calls a second, and rounded"))
         got = replace(
             got,
             size=bucket * many / 1000,
@@ -257,15 +258,14 @@ _ALL = (
             "Half open it decides after minimumNumberOfCalls if that is less than the permitted probes.",
             "A late answer counts in the state it meets: an old one can decide a half-open breaker.",
             "Slow calls are judged unasked: it opens when all of them take longer than 60 s.",
-            "Places for probes aren't given back: half open lasts until enough have ended, without a limit unless "
-            "maxWaitDurationInHalfOpenState sets one.",
+            "Without maxWaitDurationInHalfOpenState, half open lasts until enough probes have ended.",
             "A window of time moves by whole seconds of the clock: it covers between size - 1 and size seconds.",
         ),
         _resilience4j,
     ),
     Engine(
         "polly",
-        "8",
+        "8.7.0",
         (
             "Polly.Core: CircuitBreaker/Controller/CircuitStateController.cs, AdvancedCircuitBehavior.cs",
             "Polly.Core: CircuitBreaker/Health/RollingHealthMetrics.cs, HealthMetrics.cs, HealthInfo.cs",
@@ -273,7 +273,8 @@ _ALL = (
         (
             "One probe, always; what comes meanwhile is refused.",
             "A late answer decides for the probe: an old success closes a half-open breaker.",
-            "Counts only a time, at least 0.5 s, and at least 2 calls.",
+            "What it isn't told to handle is a success: a probe that is cancelled closes it.",
+            "Counts only in a time, at least 0.5 s, and at least 2 calls.",
         ),
         _polly,
     ),
@@ -284,8 +285,7 @@ _ALL = (
         (
             "The ratio has to be exceeded: at 50 it stays closed while exactly half of the calls fail.",
             "Refused calls count as calls: they thin the ratio out, and fill volumeThreshold.",
-            "A call counts when it is fired and fails when it ends: slow failures are held against newer calls, and can "
-            "be more than all of them.",
+            "A call counts when it is fired and fails when it ends: a window can hold more failures than calls.",
             "Closing forgets nothing: what failed before it opened counts until it leaves the window.",
             "One probe, always; a late success from before closes it too.",
             "The window is ten buckets that a timer turns, from when the breaker was made.",
@@ -300,9 +300,9 @@ _ALL = (
             "cockatiel: breaker/SamplingBreaker.js, breaker/CountBreaker.js, breaker/ConsecutiveBreaker.js",
         ),
         (
-            "Half open, calls beyond the probes aren't refused: they wait until it is decided, however long that takes.",
+            "Half open, calls beyond the probes aren't refused: they wait until it is decided, however long.",
             "The ratio has to be exceeded.",
-            "SamplingBreaker forgets one bucket per call at most: after a pause the failures from before it still count.",
+            "SamplingBreaker forgets one bucket per call at most: after a pause the failures before it still count.",
             "Answers that come while it is open are counted, and a late failure can reopen it half open.",
             "The minimum is told in calls a second, and multiplied back in binary: it can come out one higher.",
             "The probe that closes it is the first call of the new window.",
@@ -314,8 +314,7 @@ _ALL = (
         "2.4.0",
         ("github.com/sony/gobreaker/v2: gobreaker.go, counter.go, twostep_gobreaker.go",),
         (
-            "Counts.Requests counts calls that still run: failures / Requests, as its README has it, is less than the "
-            "share of the answers that failed.",
+            "Counts.Requests counts calls that still run, too: failures / Requests is less than the answers' share.",
             "Without BucketPeriod all counts are dropped when the interval ends, and answers of calls begun before it.",
             "Without Interval nothing is ever dropped while it stays closed.",
             "MaxRequests is both: so many probes are let through, and so many have to succeed.",
@@ -343,12 +342,11 @@ _ALL = (
         "1.4.1",
         ("pybreaker: pybreaker/__init__.py",),
         (
-            "call and the decorator hold a lock while the function runs: all calls of one breaker go one after another.",
+            "call and the decorator hold a lock while the function runs: calls of one breaker go one after another.",
             "With calling() they overlap, and then nothing bounds the probes.",
             "A late failure opens it again: the open time begins anew; a late probe's success closes it while open.",
             "Counts failures in a row only; any success ends the count, one that was asked for long before too.",
-            "The call that opens it raises CircuitBreakerError in place of its own error, unless "
-            "throw_new_error_on_trip is False.",
+            "The call that opens it raises CircuitBreakerError in place of its own error: see throw_new_error_on_trip.",
         ),
         _pybreaker,
     ),
@@ -357,7 +355,7 @@ _ALL = (
         "3.0.1",
         ("purgatory: purgatory/domain/model.py",),
         (
-            "Half open, nothing bounds the probes; the first answer of any call decides, one from before it opened too.",
+            "Half open, nothing bounds the probes; the first answer of any call decides, even one from before.",
             "Counts failures in a row only.",
         ),
         _purgatory,

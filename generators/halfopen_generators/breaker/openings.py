@@ -15,7 +15,7 @@ from halfopen_generators.breaker.policy import policy
 from halfopen_generators.breaker.spec import AskedBreaker, Call, Window
 
 RESILIENCE_LAW = 5
-_MOST_CALLS = 100_000
+MOST_CALLS = 100_000
 
 
 def breaker(call: Call, known: Known, timeout: TimeoutPlan, about: str) -> tuple[BreakerPlan, tuple[Decision, ...]]:
@@ -24,7 +24,7 @@ def breaker(call: Call, known: Known, timeout: TimeoutPlan, about: str) -> tuple
     latency = Latency.through(known.p50, known.p99, known.p999)
     ratio = asked.failure_ratio if asked.failure_ratio is not None else figures.failure_ratio.value
     wrong = usual_errors(known, timeout)
-    needed = calls_needed(ratio, wrong, figures.false_open.value, figures.least_calls.value, _MOST_CALLS)
+    needed = calls_needed(ratio, wrong, figures.false_open.value, figures.least_calls.value, MOST_CALLS)
     minimum = asked.minimum_calls or needed or figures.least_calls.value
     window, size, why_window = _window(asked, known, minimum)
     slow_ratio, slow_after = _slow(call, asked, latency, timeout)

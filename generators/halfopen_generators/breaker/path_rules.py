@@ -4,46 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from halfopen.durations import spell_duration
 from halfopen.findings import at
-from halfopen.vocabulary import Evidence, Finding, Severity
+from halfopen.quantities import spell_rate
+from halfopen.vocabulary import Certainty, Evidence, Finding, Severity
 from halfopen_generators.breaker.codes import finding
-from halfopen_generators.breaker.plan import Layer, Policy, Upstream
+from halfopen_generators.breaker.plan import CallPlan, Layer, Policy, Upstream
 from halfopen_generators.breaker.policy import policy
 
-
-def shorter_than_the_caller(planned: Policy) -> Iterator[Finding]:
-    """NET02: somebody still waits for an answer that nobody waits for any more."""
-    for above, below in pairwise(planned.upstream):
-        if above.timeout is not None and below.timeout is not None and below.timeout >= above.timeout:
-            yield _not_shorter(below.timeout, f"{below.caller} for {below.dependency}", above.timeout, above.caller,
-                               _place(below), _place(above))  # fmt: skip
-    first = planned.calls[0]
-    if planned.upstream and (limit := planned.upstream[-1].timeout) is not None and first.timeout.overall >= limit:
-        above = planned.upstream[-1]
-        yield _not_shorter(first.timeout.overall, f"{first.caller} for {first.dependency}", limit, above.caller,
-                           at("deadline"), _place(above))  # fmt: skip
-    for outer, inner in pairwise(planned.calls):
-        if inner.timeout.overall >= outer.timeout.per_try:
-            who = f"{inner.caller} for {inner.dependency}"
-            yield _not_shorter(inner.timeout.overall, who, outer.timeout.per_try, outer.caller,
-                               at(*inner.location, "deadline"), at(*outer.location, "timeout"))  # fmt: skip
+_SLIGHTLY = 1e-9
 
 
-def _not_shorter(waits: float, who: str, limit: float, caller: str, *places: Evidence) -> Finding:
-    return finding(
-        "NET02",
-        f"{who[:1].upper()}{who[1:]} waits up to {spell_duration(waits)}, its own caller {caller} only "
-        f"{spell_duration(limit)} for one try: what comes later is work for nobody.",
-        f"Less than {spell_duration(limit)}, or pass the remaining deadline on and stop when it is over.",
-        *places,
-    )
+def as_played(planned: Policy) -> Policy:
+    """The policy as its stacks can play it together: what none of them can isn't there."""
+    return replace(planned, calls=tuple(call.only(_parts(planned)) for call in planned.calls))
 
 
-def _place(above: Upstream) -> Evidence:
-    return Evidence(path=above.place, file=above.file, line=above.line)
+def _parts(planned: Policy) -> frozenset[Layer]:
+    return frozenset().union(*(share.parts for share in planned.shares))
 
 
 def timeouts_above(planned: Policy) -> Iterator[Finding]:
@@ -54,90 +35,207 @@ def timeouts_above(planned: Policy) -> Iterator[Finding]:
                 "NET01",
                 f"{above.caller} waits for {above.dependency} without a timeout: while one call hangs, so does all "
                 "that waits for it.",
-                "A timeout longer than what is called takes, retries included.",
+                f"A timeout longer than {above.dependency} takes, retries included.",
                 _place(above),
             )
 
 
+@dataclass(frozen=True)
+class _Wait:
+    """How long one caller waits: for a try, and in all."""
+
+    caller: str
+    dependency: str
+    each: float | None
+    tries: int
+    overall: float | None
+    places: tuple[Evidence, ...]
+
+
+def shorter_than_the_caller(planned: Policy) -> Iterator[Finding]:
+    """NET02: somebody still waits for an answer that nobody waits for any more."""
+    waits = [*map(_waits_above, planned.upstream), *map(_waits, planned.calls)]
+    for outer, inner in pairwise(waits):
+        if outer.each is None or inner.overall is None or inner.overall < outer.each - _SLIGHTLY:
+            continue
+        limit, overall = spell_duration(outer.each), spell_duration(round(inner.overall, 3))
+        tries = f" ({inner.tries} tries)" if inner.tries > 1 else ""
+        yield finding(
+            "NET02",
+            f"{inner.caller} waits up to {overall} for {inner.dependency}{tries}, but {outer.caller} gives up on "
+            f"{inner.caller} after {limit}: what comes later is work for nobody.",
+            f"Less than {limit} for {inner.dependency}, or more than {overall} for {inner.caller}.",
+            *inner.places,
+            *outer.places,
+        )
+
+
+def _waits_above(above: Upstream) -> _Wait:
+    # What the waits between tries add isn't known, so it is at least this.
+    overall = above.timeout * above.attempts if above.timeout is not None else None
+    return _Wait(above.caller, above.dependency, above.timeout, above.attempts, overall, (_place(above),))
+
+
+def _waits(call: CallPlan) -> _Wait:
+    tries = call.retry.attempts if call.retry else 1
+    places = ("deadline",) if call.retry else ("timeout", "deadline")
+    return _Wait(call.caller, call.dependency, call.timeout.per_try, tries, call.timeout.overall,
+                 tuple(at(*call.location, place) for place in places))  # fmt: skip
+
+
+def _place(above: Upstream) -> Evidence:
+    return Evidence(path=above.place, file=above.file, line=above.line)
+
+
 def product(planned: Policy) -> Iterator[Finding]:
-    """RES03 and RES04: what one request becomes when several layers try again."""
+    """RES03 or RES04: what one request becomes when several layers try again."""
     layers = [
-        *((f"{above.caller} calls {above.dependency}", above.attempts, _place(above)) for above in planned.upstream),
         *(
-            (f"{call.caller} calls {call.dependency}", call.retry.attempts if call.retry else 1,
-             at(*call.location, "retries"))
-            for call in planned.calls
+            (f"{above.caller} calls {above.dependency} {above.attempts} times", above.attempts, _place(above))
+            for above in planned.upstream
+        ),
+        *(
+            (f"{call.caller} calls {call.dependency} {call.retry.attempts} times", call.retry.attempts,
+             at(*call.location, "retries", "attempts"))
+            for call in planned.calls if call.retry
         ),
     ]  # fmt: skip
     retrying = [layer for layer in layers if layer[1] > 1]
-    total = math.prod(attempts for _, attempts, _ in retrying)
-    told = ", ".join(f"{who} {attempts} times" for who, attempts, _ in retrying)
-    most = policy().retry.most_product.value
-    if total > most:
+    total, most = math.prod(attempts for _, attempts, _ in retrying), policy().retry.most_product.value
+    if len(retrying) > 1 and total > most:
         yield finding(
             "RES03",
-            f"{told}: one request of a user becomes {total} calls of {planned.calls[-1].dependency} at the worst, more "
-            f"than {most}.",
-            "Retry at one layer only: the one that knows what is idempotent, nearest to what fails.",
+            f"{', '.join(who for who, _, _ in retrying)}: one request of a user becomes {total} calls of "
+            f"{planned.calls[-1].dependency} at the worst, more than {most}.",
+            "Retry at one layer only, the one nearest to what fails; `retries: {attempts: 1}` takes them away from "
+            "the others.",
             *(place for _, _, place in retrying),
         )
-    if len(retrying) > 1:
+        return
+    others = [
+        (f"{other} retries {call.operation}", at(*call.location, "retried_by"))
+        for call in planned.calls for other in call.retried_by
+    ]  # fmt: skip
+    told = [*((who, place) for who, _, place in retrying), *others]
+    if len(told) > 1:
         yield finding(
             "RES04",
-            f"{len(retrying)} layers try again ({told}).",
-            "Leave the retries to one of them; `retries: {attempts: 1}` takes them away from the others.",
-            *(place for _, _, place in retrying),
+            f"{len(told)} layers try again, and their tries multiply: {', '.join(who for who, _ in told)}.",
+            "Leave the retries to one of them; `retries: {attempts: 1}` takes them away from this policy."
+            if others
+            else "Leave the retries to one of them; `retries: {attempts: 1}` takes them away from the others.",
+            *(place for _, place in told),
             severity=Severity.WARNING,
         )
-    for call in planned.calls:
-        if call.retried_by and call.retry:
+
+
+def repeated_from_above(planned: Policy) -> Iterator[Finding]:
+    """RES05: who retries further out repeats what may not happen twice further in."""
+    again = [above for above in planned.upstream if above.attempts > 1 and not above.idempotent]
+    unsafe = planned.calls[0]
+    if again and unsafe.safety == "unsafe":
+        above = again[-1]
+        said = above.idempotent is False
+        but = "" if said else f", unless {above.dependency} knows a repeated request"
+        yield finding(
+            "RES05",
+            f"{above.caller} tries {above.dependency} {above.attempts} times, and each try may call "
+            f"{unsafe.operation} again, which isn't idempotent and has no idempotency_key{but}.",
+            f"One try there, or the idempotency_key by which {unsafe.dependency} knows a repeated call.",
+            at("idempotent"),
+            _place(above),
+            severity=Severity.ERROR if said else Severity.WARNING,
+            certainty=Certainty.PROVEN if said else Certainty.HEURISTIC,
+        )
+
+
+def fallback_further_in(planned: Policy) -> Iterator[Finding]:
+    """RES13: what the fallback calls is needed by what it stands in for."""
+    for number, call in enumerate(planned.calls):
+        needed = {inner.dependency for inner in planned.calls[number + 1 :]}
+        if call.fallback and call.fallback_dependency in needed:
             yield finding(
-                "RES04",
-                f"{', '.join(call.retried_by)} and the policy both retry {call.operation}: "
-                f"{call.retry.attempts} tries are multiplied by theirs.",
-                "Switch the retries off in one of the two.",
-                at(*call.location, "retried_by"),
+                "RES13",
+                f"The fallback calls {call.fallback_dependency}, which {call.dependency} needs too: when "
+                f"{call.fallback_dependency} fails, both do.",
+                f"A fallback that needs nothing of {call.fallback_dependency}, or none: an error that comes at once.",
+                at(*call.location, "fallback_dependency"),
                 severity=Severity.WARNING,
             )
-
-
-def played(planned: Policy) -> Iterator[Finding]:
-    """RES01, RES15: a part of the policy that no stack can play."""
-    parts: frozenset[Layer] = frozenset().union(*(share.parts for share in planned.shares))
-    names = ", ".join(share.stack for share in planned.shares)
-    if "breaker" not in parts:
-        yield finding(
-            "RES01",
-            f"{names} can't stop calling a dependency that is down: each call still waits for its timeout.",
-            "Add a stack that has a breaker: a library such as resilience4j, or a mesh that ejects hosts.",
-            at("stacks"),
-            severity=Severity.WARNING,
-        )
-    if not parts & {"bulkhead", "limit"}:
-        yield finding(
-            "RES15",
-            f"{names} can't bound how many calls are under way: a slow dependency takes all threads, or all memory.",
-            "Add a stack that has a bulkhead or a limit, or shed at the entry.",
-            at("stacks"),
-            severity=Severity.WARNING,
-        )
 
 
 def ejection(planned: Policy) -> Iterator[Finding]:
-    """RES11: a mesh that ejects hosts, and there is one."""
-    meshes = [share.stack for share in planned.shares if share.kind == "mesh" and "breaker" in share.parts]
-    for call in planned.calls:
-        if meshes and call.known.hosts == 1:
-            yield finding(
-                "RES11",
-                f"{', '.join(meshes)} takes failing hosts out, and {call.dependency} has one: ejected it is gone "
-                "altogether, and below the panic threshold nothing is ejected at all.",
-                "Run two hosts or more, or leave the breaker to the library.",
-                at(*call.location, "hosts"),
-                severity=Severity.WARNING,
+    """RES11: a mesh that ejects hosts, where those that are left can't do what is asked."""
+    meshes = ", ".join(share.stack for share in planned.shares if share.kind == "mesh" and "breaker" in share.parts)
+    for call, asked in zip(planned.calls, planned.spec.chain, strict=True):
+        hosts, known = call.known.hosts, call.known
+        left = known.capacity * (hosts - 1) / hosts
+        # Of a capacity that was assumed nothing follows.
+        if not meshes or (hosts > 1 and (asked.capacity is None or left >= known.rate - _SLIGHTLY)):
+            continue
+        if hosts == 1:
+            why = f"{call.dependency} has one: once it is out, nothing is left, for any of its operations"
+        else:
+            why = (
+                f"with one of {hosts} out the others can do {spell_rate(left)} and are asked for "
+                f"{spell_rate(known.rate)}: they are the next to fail"
             )
+        enough = 2 if hosts == 1 else math.ceil(known.rate * hosts / known.capacity - _SLIGHTLY) + 1
+        more = f" and `capacity: {spell_rate(known.capacity / hosts * enough)}`" if asked.capacity else ""
+        yield finding(
+            "RES11",
+            f"{meshes} takes failing hosts out, and {why}.",
+            f"`hosts: {enough}`{more}, or leave the breaker to a library.",
+            at(*call.location, "hosts"),
+            at(*call.location, "capacity"),
+            severity=Severity.WARNING,
+        )
 
+
+def unplayed(wished: Policy) -> Iterator[Finding]:
+    """NET01, RES01, RES15, TGT02: a part of the policy, as it was wished for, that no stack can play."""
+    parts, names = _parts(wished), ", ".join(share.stack for share in wished.shares)
+    wanted: frozenset[Layer] = frozenset(layer for call in wished.calls for layer in call.layers)
+    for part, (code, why, fix, severity) in _UNPLAYED.items():
+        if part in wanted - parts:
+            yield finding(code, f"{names} can't {why}.", fix, at("stacks"), severity=severity)
+
+
+_ADD = "Add a stack that can"
+_UNPLAYED: dict[Layer, tuple[str, str, str, Severity]] = {
+    "timeout": (
+        "NET01",
+        "end a call that takes too long: while the dependency hangs, so does all that waits for it",
+        f"{_ADD}, such as resilience4j, grpc or envoy.",
+        Severity.ERROR,
+    ),
+    "breaker": (
+        "RES01",
+        "stop calling a dependency that is down: each call still waits for its timeout",
+        f"{_ADD}: a library such as resilience4j, or a mesh that ejects hosts.",
+        Severity.WARNING,
+    ),
+    "bulkhead": (
+        "RES15",
+        "bound how many calls are under way: a slow dependency takes all threads, or all memory",
+        f"{_ADD}, such as resilience4j or envoy, or refuse what is too much where it comes in.",
+        Severity.WARNING,
+    ),
+    "limit": (
+        "RES15",
+        "hold the quota: nothing limits how many calls begin in a second",
+        f"{_ADD}, such as resilience4j or envoy.",
+        Severity.WARNING,
+    ),
+    "retry": ("TGT02", "try again: a call has one try", f"{_ADD}, or leave it so.", Severity.INFO),
+    "fallback": (
+        "TGT02",
+        "answer in the dependency's place: without the fallback the caller gets an error",
+        "Answer in your own code, where the error arrives.",
+        Severity.INFO,
+    ),
+}
 
 OF_THE_PATH: tuple[Callable[[Policy], Iterator[Finding]], ...] = (
-    timeouts_above, shorter_than_the_caller, product, played, ejection,
+    timeouts_above, shorter_than_the_caller, product, repeated_from_above, fallback_further_in, ejection,
 )  # fmt: skip

@@ -188,6 +188,7 @@ class Upstream:
     dependency: str
     timeout: float | None
     attempts: int
+    idempotent: bool | None  # whether a second request has no second effect; None: nobody said
     place: str  # in the architecture's file
     file: str
     line: int | None

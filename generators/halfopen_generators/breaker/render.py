@@ -1,14 +1,25 @@
-"""Everything a policy comes out as: each dialect's files, the pages, and the spec as checked."""
+"""Everything a policy comes out as: the pages with their plots, each dialect's files, and the spec as checked."""
 
 from __future__ import annotations
 
 from halfopen.registry import Judged
 from halfopen.vocabulary import Artifact
+from halfopen_generators.breaker.checked_spec import checked_spec
 from halfopen_generators.breaker.options import BreakerOptions
+from halfopen_generators.breaker.pages import pages
 from halfopen_generators.breaker.plan import Policy
+from halfopen_generators.breaker.plots import plots
 
 
 def render(planned: Policy, judged: Judged, options: BreakerOptions) -> tuple[Artifact, ...]:
     """Every file of the answer."""
-    del planned, options
-    return tuple(file for one in judged.details.spoken for file in one.files)
+    del options  # what they change is in what was judged
+    details = judged.details
+    spec = Artifact(path=f"{planned.name}.breaker.yaml", media_type="application/yaml", text=checked_spec(planned))
+    files = (
+        *(file for one in details.spoken for file in one.files),
+        *details.alerts,
+        *(plots(planned, details.study) if details.study.whole else ()),
+        spec,
+    )
+    return (*pages(planned, judged, details.study, [file.path for file in files]), *files)

@@ -1,4 +1,7 @@
-"""What can be said of one call's policy without running anything: one function per fault, each with its figures."""
+"""What can be said of one call's policy without running anything: one function per fault, each with its figures.
+
+A fix begins with what to write, in backticks, wherever a figure mends it; what stands behind "or" is another way.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +12,38 @@ from halfopen.durations import spell_duration
 from halfopen.findings import at
 from halfopen.quantities import spell_rate, spell_share
 from halfopen.vocabulary import Finding, Severity
+from halfopen_generators.breaker.breaker_rules import OF_A_BREAKER
 from halfopen_generators.breaker.codes import finding
-from halfopen_generators.breaker.formulas import at_least
 from halfopen_generators.breaker.latency import Latency
-from halfopen_generators.breaker.openings import seen, usual_errors
-from halfopen_generators.breaker.plan import CallPlan
+from halfopen_generators.breaker.plan import CallPlan, RetryPlan
 from halfopen_generators.breaker.policy import policy
 
 _SLIGHTLY = 1e-9
-# Beyond one window in a thousand, false openings are felt, not only possible.
-_OFTEN = 1e-3
+# Enough equal shares of the calls that the mean of their times is right to three digits.
+_STEPS = 2_000
 
 
 def tries_in_deadline(call: CallPlan) -> Iterator[Finding]:
     """NET03: all tries and waits together take longer than anybody waits."""
-    attempts, waits = (call.retry.attempts, call.retry.waits) if call.retry else (1, ())
-    worst = attempts * call.timeout.per_try + sum(waits)
-    if worst > call.deadline + _SLIGHTLY:
-        tries = f"{attempts} tries of {spell_duration(call.timeout.per_try)}"
-        waited = f" and waits of {spell_duration(round(sum(waits), 3))}" if waits else ""
-        yield finding(
-            "NET03",
-            f"{tries}{waited} take {spell_duration(round(worst, 3))}; the deadline is {spell_duration(call.deadline)}. "
-            "The last try is made for nobody.",
-            "Fewer tries, a shorter timeout, or leave both out and have them decided.",
-            at(*call.location, "retries"),
-            at(*call.location, "deadline"),
-        )
+    retry = call.retry
+    if retry is None or (worst := _worst(call, retry, retry.attempts)) <= call.deadline + _SLIGHTLY:
+        return
+    waited = f" and waits of {spell_duration(round(sum(retry.waits), 3))}" if sum(retry.waits) else ""
+    fitting = [n for n in range(1, retry.attempts) if _worst(call, retry, n) <= call.deadline + _SLIGHTLY]
+    yield finding(
+        "NET03",
+        f"At worst {retry.attempts} tries of {spell_duration(call.timeout.per_try)}{waited} take "
+        f"{spell_duration(round(worst, 3))}; the deadline is {spell_duration(call.deadline)}, so that the last try is "
+        "made for nobody.",
+        f"`retries: {{attempts: {max(fitting, default=1)}}}`, or a shorter timeout.",
+        at(*call.location, "retries", "attempts"),
+        at(*call.location, "timeout"),
+        at(*call.location, "deadline"),
+    )
+
+
+def _worst(call: CallPlan, retry: RetryPlan, attempts: int) -> float:
+    return attempts * call.timeout.per_try + sum(retry.waits[: attempts - 1])
 
 
 def jitter(call: CallPlan) -> Iterator[Finding]:
@@ -43,9 +51,9 @@ def jitter(call: CallPlan) -> Iterator[Finding]:
     if call.retry and call.retry.jitter == "none":
         yield finding(
             "RES02",
-            f"What fails together is tried again together, after exactly {spell_duration(call.retry.first_wait)}: "
-            f"{spell_rate(call.known.rate)} arrive at once.",
-            "jitter: full",
+            "Without jitter, what fails together (all calls under way when the dependency restarts) is tried again "
+            f"together, exactly {spell_duration(call.retry.first_wait)} later.",
+            "`retries: {jitter: full}`",
             at(*call.location, "retries", "jitter"),
             severity=Severity.WARNING,
         )
@@ -53,93 +61,37 @@ def jitter(call: CallPlan) -> Iterator[Finding]:
 
 def unsafe_retry(call: CallPlan) -> Iterator[Finding]:
     """RES05: what may not happen twice is sent twice."""
-    if call.safety != "unsafe" or not (call.retry or call.hedge):
+    if call.safety != "unsafe" or not (call.retry or call.retried_by):
         return
-    what = f"{call.retry.attempts} tries" if call.retry else "a second try beside the first"
+    others = ", ".join(call.retried_by)
+    who = " and ".join([*([f"{call.retry.attempts} tries are asked for"] if call.retry else []),
+                        *([f"{others} retries it"] if others else [])])  # fmt: skip
+    less = "`retries: {attempts: 1}`" if call.retry else ""
+    off = f"{others}: retries switched off for it" if others else ""
     yield finding(
         "RES05",
-        f"{call.operation} isn't idempotent and has no idempotency_key, and {what} are asked for: a try whose answer "
-        "was lost has had its effect, and the next one has it again.",
-        "Name the idempotency_key by which the dependency knows a repeated call, or take the retries away.",
-        at(*call.location, "retries" if call.retry else "hedge"),
+        f"{call.operation} isn't idempotent and has no idempotency_key, and {who}: a try whose answer was lost may "
+        "have had its effect, and the next one has it again.",
+        f"{' and '.join(filter(None, (less, off)))}, or the idempotency_key by which {call.dependency} knows a "
+        "repeated call.",
+        at(*call.location, "retries" if call.retry else "retried_by"),
         at(*call.location, "idempotent"),
     )
 
 
-def never_opens(call: CallPlan) -> Iterator[Finding]:
-    """RES06: the window never holds as many calls as the breaker waits for."""
-    breaker = call.breaker
-    if breaker is None or breaker.window != "time":
-        return
-    busy, quiet = (seen(call.known, rate) * breaker.size for rate in (call.known.rate, call.known.quiet_rate))
-    if quiet >= breaker.minimum_calls:
-        return
-    often = busy < breaker.minimum_calls
-    hour = "Even at the busiest hour" if often else "In quiet hours"
-    rate = seen(call.known, call.known.rate if often else call.known.quiet_rate)
-    shard = " and shard" if call.known.shards > 1 else ""
-    yield finding(
-        "RES06",
-        f"{hour} {spell_duration(breaker.size)} hold {busy if often else quiet:.3g} calls ({spell_rate(rate)} of each "
-        f"instance{shard}); the breaker waits for {breaker.minimum_calls}, so it "
-        f"{'never opens' if often else 'does not open then'}.",
-        f"A window of {spell_duration(float(math.ceil(breaker.minimum_calls / rate)))}, or fewer minimum_calls.",
-        at(*call.location, "breaker", "minimum_calls"),
-        at(*call.location, "traffic", "rate" if often else "quiet_rate"),
-        severity=Severity.ERROR if often else Severity.INFO,
-    )
-
-
-def minimum_in_window(call: CallPlan) -> Iterator[Finding]:
-    """RES07: a count window that can't hold the calls that are waited for."""
-    breaker = call.breaker
-    if breaker and breaker.window == "count" and breaker.minimum_calls > breaker.size:
-        yield finding(
-            "RES07",
-            f"minimum_calls is {breaker.minimum_calls}, and the window holds the last {breaker.size:g}: some libraries "
-            "never open, others quietly take the smaller number.",
-            f"minimum_calls of at most {breaker.size:g}, or a larger window.",
-            at(*call.location, "breaker", "minimum_calls"),
-            at(*call.location, "breaker", "size"),
-        )
-
-
 def retried_rejections(call: CallPlan) -> Iterator[Finding]:
     """RES08: waiting for a breaker that has said no."""
-    if call.retry and call.retry.on_open and call.breaker:
-        waited = spell_duration(round(sum(call.retry.waits), 3))
-        yield finding(
-            "RES08",
-            f"What the open breaker rejects is tried again for {waited} while it stays open for "
-            f"{spell_duration(call.breaker.open_for)}: the caller waits for nothing.",
-            "on_open: false",
-            at(*call.location, "retries", "on_open"),
-        )
-
-
-def probes(call: CallPlan) -> Iterator[Finding]:
-    """RES09: a breaker that can't close, or whose probes are an overload."""
-    breaker, known = call.breaker, call.known
-    if breaker is None:
+    retry, breaker = call.retry, call.breaker
+    if retry is None or breaker is None or not retry.on_open or sum(retry.waits) >= breaker.open_for:
         return
-    if breaker.probes == 0:
-        yield finding(
-            "RES09",
-            "Without a probe nothing shows that the dependency is well again: once open, it stays open.",
-            f"probes: {policy().breaker.probes.value}",
-            at(*call.location, "breaker", "probes"),
-        )
-        return
-    rate = breaker.probes * known.instances * known.shards / breaker.open_for
-    if rate > known.capacity:
-        yield finding(
-            "RES09",
-            f"{known.instances} instances send {breaker.probes} probes every {spell_duration(breaker.open_for)}: "
-            f"{spell_rate(rate)} for a dependency that can do {spell_rate(known.capacity)} when it is well.",
-            "Fewer probes, or a longer open_for.",
-            at(*call.location, "breaker", "probes"),
-            at(*call.location, "breaker", "open_for"),
-        )
+    yield finding(
+        "RES08",
+        f"What the open breaker rejects is tried again for {spell_duration(round(sum(retry.waits), 3))} at most, and "
+        f"it stays open for {spell_duration(breaker.open_for)}: the caller waits, and is rejected all the same.",
+        "`retries: {on_open: false}`",
+        at(*call.location, "retries", "on_open"),
+        severity=Severity.WARNING,
+    )
 
 
 def budget(call: CallPlan) -> Iterator[Finding]:
@@ -147,8 +99,10 @@ def budget(call: CallPlan) -> Iterator[Finding]:
     if call.retry and call.retry.budget >= 1:
         yield finding(
             "RES12",
-            f"When all calls fail, {call.retry.attempts} tries each are {call.retry.attempts} times the load.",
-            f"budget: {spell_share(policy().retry.budget.value)}",
+            f"A budget of {spell_share(call.retry.budget)} bounds nothing: when all calls fail, "
+            f"{call.retry.attempts} tries each are up to {call.retry.attempts} times the load, just when the "
+            "dependency can do least.",
+            f"`{_fewer_retries(call)}`",
             at(*call.location, "retries", "budget"),
             severity=Severity.WARNING,
         )
@@ -160,7 +114,7 @@ def fallback_apart(call: CallPlan) -> Iterator[Finding]:
         yield finding(
             "RES13",
             f"The fallback calls {call.dependency}, which is what has failed when it is needed.",
-            "A fallback that needs nothing of it, or none: an error that comes at once.",
+            f"A fallback that needs nothing of {call.dependency}, or none: an error that comes at once.",
             at(*call.location, "fallback_dependency"),
         )
 
@@ -169,76 +123,93 @@ def bulkhead(call: CallPlan) -> Iterator[Finding]:
     """RES14: by Little's law more calls are under way than there are places."""
     if call.bulkhead is None:
         return
-    known = call.known
-    mean = Latency.through(known.p50, known.p99, known.p999).mean
-    usual, slow = known.each * mean, known.each * known.p99
-    if call.bulkhead.concurrent < slow:
-        always = call.bulkhead.concurrent < usual
-        takes = f"{spell_duration(round(mean, 3))} on average" if always else f"{spell_duration(known.p99)} (p99)"
-        yield finding(
-            "RES14",
-            f"{spell_rate(known.each)} of one instance x {takes} are {usual if always else slow:.3g} calls under way; "
-            f"the bulkhead has {call.bulkhead.concurrent} places.",
-            f"bulkhead: {{concurrent: {math.ceil(slow * policy().bulkhead.headroom.value)}}}",
-            at(*call.location, "bulkhead", "concurrent"),
-            severity=Severity.ERROR if always else Severity.WARNING,
-        )
+    known, longest = call.known, call.timeout.per_try
+    slow = known.each * min(known.p99, longest)
+    if call.bulkhead.concurrent >= slow:
+        return
+    mean = _mean(Latency.through(known.p50, known.p99, known.p999), longest)
+    always = call.bulkhead.concurrent < known.each * mean
+    takes = f"{spell_duration(round(mean, 3) or 0.001)} on average" if always else f"{spell_duration(known.p99)} (p99)"
+    refused = "calls are refused all the time" if always else "calls are refused as soon as it is a little slow"
+    yield finding(
+        "RES14",
+        f"{spell_rate(known.each)} of one instance x {takes} are {known.each * mean if always else slow:.3g} calls "
+        f"under way; the bulkhead has {call.bulkhead.concurrent} places, so {refused}.",
+        f"`bulkhead: {{concurrent: {math.ceil(slow * policy().bulkhead.headroom.value)}}}`",
+        at(*call.location, "bulkhead", "concurrent"),
+        severity=Severity.ERROR if always else Severity.WARNING,
+    )
+
+
+def _mean(latency: Latency, longest: float) -> float:
+    """The mean time of a try, which is over at its timeout."""
+    return math.fsum(min(longest, latency.quantile((step + 0.5) / _STEPS)) for step in range(_STEPS)) / _STEPS
 
 
 def metastable(call: CallPlan) -> Iterator[Finding]:
     """RES19: more is asked for than the dependency can do, or will be as soon as retries begin."""
-    known = call.known
-    extra = call.retry.budget if call.retry else 0.0
-    if call.retry and call.retry.budget >= 1:
-        extra = call.retry.attempts - 1.0
+    known, extra = call.known, _extra(call)
     asked = known.rate * (1 + extra)
-    if asked >= known.capacity:
-        retried = f" and {spell_share(extra)} of retries" if extra else ""
-        yield finding(
-            "RES19",
-            f"{spell_rate(known.rate)}{retried} are {spell_rate(asked)}; the dependency can do "
-            f"{spell_rate(known.capacity)}. Once it is behind, its queue never empties, though the cause is gone.",
-            "More capacity, or less: a smaller budget, a limit at the entry.",
-            at(*call.location, "capacity"),
-            at(*call.location, "traffic", "rate"),
-        )
+    if asked < known.capacity:
+        return
+    if extra:
+        says = f"{spell_rate(known.rate)} and {spell_share(round(extra, 4))} of further tries are {spell_rate(asked)}"
+        end = "once calls fail, the tries keep it from coming back, though the cause is gone"
+    else:
+        says = f"{spell_rate(known.rate)} are called at the busiest hour"
+        end = "its queue grows, and never empties while that lasts"
+    beyond = known.rate >= known.capacity
+    yield finding(
+        "RES19",
+        f"{says}; {call.dependency} can do {spell_rate(known.capacity)}: {end}.",
+        f"Capacity for more than {spell_rate(known.rate)}, or a limit where users come in."
+        if beyond
+        else f"`{_fewer_retries(call)}`, or capacity for more than {spell_rate(asked)}.",
+        at(*call.location, "capacity"),
+        at(*call.location, "traffic", "rate"),
+        at(*call.location, "retries", "budget"),
+    )
+
+
+def _extra(call: CallPlan) -> float:
+    """Tries beyond one a call when all calls fail, as a share of the calls."""
+    if call.retry is None:
+        return _hedged(call)
+    return call.retry.budget + _hedged(call) if call.retry.budget < 1 else call.retry.attempts - 1.0
+
+
+def _hedged(call: CallPlan) -> float:
+    known = call.known
+    return Latency.through(known.p50, known.p99, known.p999).above(call.hedge.after) if call.hedge else 0.0
+
+
+def _fewer_retries(call: CallPlan) -> str:
+    """Retries that leave half of the spare capacity to others, or none where there is nothing to spare."""
+    spare = (call.known.capacity / call.known.rate - 1 - _hedged(call)) / 2
+    share = int(min(policy().retry.budget.value, max(0.0, spare)) * 100) / 100
+    return f"retries: {{budget: {spell_share(share)}}}" if share else "retries: {attempts: 1}"
 
 
 def false_timeouts(call: CallPlan) -> Iterator[Finding]:
     """RES22: the timeout is shorter than healthy calls take."""
     known, most = call.known, policy().timeout.most_false.value
     cut = Latency.through(known.p50, known.p99, known.p999).above(call.timeout.per_try)
-    if cut > most + _SLIGHTLY:
-        yield finding(
-            "RES22",
-            f"{spell_share(round(cut, 4))} of healthy calls take longer than {spell_duration(call.timeout.per_try)} "
-            f"(p99 is {spell_duration(known.p99)}): they fail though nothing is wrong, and each is load without use.",
-            f"A timeout of {spell_duration(known.p99)} or more"
-            + (", and a deadline that has room for it." if call.deadline < known.p99 else "."),
-            at(*call.location, "timeout" if call.deadline >= known.p99 else "deadline"),
-            at(*call.location, "latency", "p99"),
-            severity=Severity.WARNING,
-        )
-
-
-def false_opens(call: CallPlan) -> Iterator[Finding]:
-    """RES23: by the usual errors alone, it opens now and then."""
-    breaker = call.breaker
-    if breaker is None:
+    if cut <= most + _SLIGHTLY:
         return
-    wrong = usual_errors(call.known, call.timeout)
-    needed = math.ceil(breaker.failure_ratio * breaker.minimum_calls - _SLIGHTLY)
-    chance = at_least(needed, breaker.minimum_calls, wrong)
-    if chance > policy().breaker.false_open.value:
-        yield finding(
-            "RES23",
-            f"{spell_share(round(wrong, 5))} of calls fail when all is well; that {needed} of {breaker.minimum_calls} "
-            f"do, which opens it, has a chance of {chance:.2g} in each window.",
-            "More minimum_calls, a higher failure_ratio, or leave both out and have them decided.",
-            at(*call.location, "breaker", "minimum_calls"),
-            at(*call.location, "error_rate"),
-            severity=Severity.ERROR if chance > _OFTEN else Severity.WARNING,
-        )
+    p99 = spell_duration(known.p99)
+    short = call.deadline < known.p99
+    yield finding(
+        "RES22",
+        f"{spell_share(round(cut, 4))} of healthy calls take longer than {spell_duration(call.timeout.per_try)} "
+        f"(p99 is {p99}): they fail though nothing is wrong, and each is load without use.",
+        f"`deadline: {p99}` and `timeout: {p99}`, or a faster {call.dependency}."
+        if short
+        else f"`timeout: {p99}`, and fewer tries if they don't fit then.",
+        *([] if short else [at(*call.location, "timeout")]),
+        at(*call.location, "deadline"),
+        at(*call.location, "latency", "p99"),
+        severity=Severity.WARNING,
+    )
 
 
 def unknown_outcome(call: CallPlan) -> Iterator[Finding]:
@@ -246,35 +217,17 @@ def unknown_outcome(call: CallPlan) -> Iterator[Finding]:
     if call.safety == "unsafe":
         yield finding(
             "IDP07",
-            f"When {call.operation} times out, it may have had its effect or not, and without an idempotency key "
+            f"When {call.operation} times out, it may have had its effect or not, and without an idempotency_key "
             "nobody can ask again.",
-            "Name an idempotency_key that the dependency knows a repeated call by; until then reconcile by hand.",
-            at(*call.location, "idempotency_key"),
+            f"`idempotent: true` if twice does the same as once (as a read), or the idempotency_key by which "
+            f"{call.dependency} knows a repeated call. Until then, reconcile by hand.",
+            at(*call.location, "idempotent"),
+            at(*call.location, "operation"),
             severity=Severity.WARNING,
         )
 
 
-def shards(call: CallPlan) -> Iterator[Finding]:
-    """RES10: a breaker that can't tell the healthy shards from the others."""
-    asked = call.per_shard
-    if call.known.shards > 1 and call.breaker and not asked:
-        share = spell_share(round(1 / call.known.shards, 3))
-        yield finding(
-            "RES10",
-            f"One shard of {call.known.shards} that fails is {share} of the failures: "
-            + (
-                "the breaker stays closed over it"
-                if 1 / call.known.shards < call.breaker.failure_ratio
-                else "the breaker opens, and the healthy shards are gone too"
-            )
-            + ".",
-            "per_shard: true",
-            at(*call.location, "breaker", "per_shard"),
-            at(*call.location, "shards"),
-        )
-
-
 OF_A_CALL: tuple[Callable[[CallPlan], Iterator[Finding]], ...] = (
-    tries_in_deadline, jitter, unsafe_retry, never_opens, minimum_in_window, retried_rejections, probes, shards, budget,
-    fallback_apart, bulkhead, metastable, false_timeouts, false_opens, unknown_outcome,
+    tries_in_deadline, jitter, unsafe_retry, retried_rejections, budget, fallback_apart, bulkhead, metastable,
+    false_timeouts, unknown_outcome, *OF_A_BREAKER,
 )  # fmt: skip

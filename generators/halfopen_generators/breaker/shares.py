@@ -46,7 +46,7 @@ def _decisions(found: tuple[Share, ...], leader: Kind) -> Iterable[Decision]:
         others = [other.stack for other in found if other.kind == share.kind and other is not share]
         because = share.because
         if others and share.kind == leader:
-            because += f" {', '.join(others)} say the same in its place, not beside it."
+            because += f" In its place, not beside it: {', '.join(others)}."
         yield Decision(
             about=f"stacks[{share.place}]",
             choice=f"{share.stack}: {', '.join(sorted(share.parts))}",

@@ -58,18 +58,25 @@ def _same_meaning(call: CallPlan, share: Share, files: tuple[Artifact, ...], uns
 
 
 def findings(all_of_it: tuple[Spoken, ...]) -> Iterator[Finding]:
-    """TGT02: what a dialect can't say, each with what stands there instead."""
+    """TGT02: what a dialect can't say, each with what stands there instead; what is harmless in one finding a stack."""
     for one in all_of_it:
         if one.call.known.shards > 1 and one.call.per_shard and "breaker" in one.share.parts:
             yield _one_breaker(one)
         for unsaid in one.unsaid:
-            yield finding(
-                "TGT02",
-                f"{dialect(one.share.stack).title}: {unsaid.why}",
-                unsaid.nearest,
-                at("stacks", _place(one)),
-                severity=Severity.WARNING if unsaid.grave else Severity.INFO,
-            )
+            if unsaid.grave:
+                yield _unsaid(one, (unsaid,), Severity.WARNING)
+        if harmless := tuple(unsaid for unsaid in one.unsaid if not unsaid.grave):
+            yield _unsaid(one, harmless, Severity.INFO)
+
+
+def _unsaid(one: Spoken, several: tuple[Unsaid, ...], severity: Severity) -> Finding:
+    return finding(
+        "TGT02",
+        f"{dialect(one.share.stack).title}: {' '.join(unsaid.why for unsaid in several)}",
+        " ".join(unsaid.nearest for unsaid in several),
+        at("stacks", _place(one)),
+        severity=severity,
+    )
 
 
 def _one_breaker(one: Spoken) -> Finding:

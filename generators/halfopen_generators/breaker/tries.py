@@ -92,7 +92,7 @@ def _wishes(call: Call, known: Known, asked: AskedRetries) -> RetryPlan:
     )
     factor = asked.factor or figures.factor.value
     attempts = asked.attempts or figures.most.value
-    longest = asked.longest_wait or first * factor ** max(0, attempts - 2)
+    longest = asked.longest_wait or max(first, min(call.deadline, first * factor ** max(0, attempts - 2)))
     return RetryPlan(
         attempts=attempts,
         first_wait=first,

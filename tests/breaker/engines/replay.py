@@ -5,19 +5,16 @@ from __future__ import annotations
 import heapq
 import json
 import math
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 from halfopen_generators.breaker.automaton import Breaker, Settings, State
 from tests.breaker.engines.recordings import Recording
 
-HERE = Path(__file__).parent
-CACHE = HERE.parents[2] / ".cache" / "breaker"
-INSTALL = "run tests/breaker/install.sh"
-# When the recordings begin, in seconds since 1970: the first moment of 2000, where Go's fake clock begins as well.
-BASE = 946_684_800
+# When recordings begin, in seconds since 1970: a quarter of a second past 2000 began, so that nothing that follows the
+# clock begins when they do. Go's fake clock stands at 2000.
+BASE = 946_684_800.25
+BASE_GO = 946_684_800
 
 
 @dataclass(frozen=True)
@@ -47,21 +44,28 @@ def milliseconds(settings: Settings) -> Settings:
     )
 
 
-def on_automaton(settings: Settings, recording: Recording, make: Callable[..., Breaker] = Breaker) -> Replayed:
-    """What our own machine does, told the settings that a library amounts to. Ends come before beginnings."""
+def on_automaton(
+    settings: Settings, recording: Recording, base: float = BASE, *, early: int = 0, start_early: int = 0
+) -> Replayed:
+    """What our own machine does, told the settings that a library amounts to. Ends come before beginnings.
+
+    `early` and `start_early` are mutations: so many milliseconds are missing on the clock, or when it was made.
+    """
     changes: list[tuple[int, State]] = []
-    base = BASE * 1000
-    breaker = make(
-        milliseconds(settings), start=base, on_change=lambda at, state: changes.append((round(at) - base, state))
+    begin = round(base * 1000) - early
+    breaker = Breaker(
+        milliseconds(settings),
+        start=begin - start_early,
+        on_change=lambda at, state: changes.append((round(at) - begin, state)),
     )
     started: list[int | None] = [None] * len(recording.calls)
-    events = [(base + round(call.at * 1000), 1, index, 0) for index, call in enumerate(recording.calls)]
+    events = [(begin + round(call.at * 1000), 1, index, 0) for index, call in enumerate(recording.calls)]
     heapq.heapify(events)
     held: list[int] = []
 
     def ask(now: int, index: int) -> None:
         if ticket := breaker.admits(now):
-            started[index] = now - base
+            started[index] = now - begin
             heapq.heappush(events, (now + round(recording.calls[index].takes * 1000), 0, index, ticket))
         elif breaker.holds:
             held.append(index)
@@ -80,9 +84,9 @@ def on_automaton(settings: Settings, recording: Recording, make: Callable[..., B
     return Replayed(tuple(started), tuple(changes))
 
 
-def told(recordings: Sequence[Recording]) -> str:
+def told(recordings: Sequence[Recording], base: float = BASE) -> str:
     """The recordings as the drivers read them."""
-    return json.dumps({"base": BASE, "recordings": [asdict(recording) for recording in recordings]})
+    return json.dumps({"base": base, "recordings": [asdict(recording) for recording in recordings]})
 
 
 def heard(answers: str) -> list[Replayed]:
@@ -98,12 +102,3 @@ def heard(answers: str) -> list[Replayed]:
         )
         for answer in json.loads(answers)
     ]
-
-
-def on_library(command: Sequence[str | Path], recordings: Sequence[Recording]) -> list[Replayed]:
-    """What a library does, by a driver in a process of its own."""
-    ran = subprocess.run(
-        command, input=told(recordings), capture_output=True, text=True, check=False, timeout=300, cwd=CACHE
-    )
-    assert ran.returncode == 0, ran.stderr
-    return heard(ran.stdout)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 
 from halfopen_generators.breaker.dialects import Unsaid
+from halfopen_generators.breaker.dialects.telling import milliseconds, seconds
 from halfopen_generators.breaker.plan import BreakerPlan, CallPlan, Known
 from halfopen_generators.breaker.reading import Term
 
@@ -84,17 +85,29 @@ def out_at_once(known: Known) -> str:
 CONSECUTIVE: tuple[Term, ...] = ("window", "size", "minimum_calls", "failure_ratio")
 
 
-def unsaid_of_consecutive(call: CallPlan, title: str) -> Iterator[Unsaid]:
-    """What is lost where only failures in a row are counted, host by host."""
+def unsaid_of_consecutive(call: CallPlan, title: str, *, bounded: bool = True) -> Iterator[Unsaid]:
+    """What is lost where failures in a row are counted, host by host; `bounded` if not all may be out at once."""
     breaker = call.breaker
     if breaker is None:
         return
     number = consecutive(call.known)
     wanted = f"{breaker.failure_ratio:.0%} of the calls of a window"
-    yield Unsaid(CONSECUTIVE, f"{title} counts failures of a host in a row, not {wanted}.",
-                 f"{number} in a row, which a host that is well has less than once a year; {out_at_once(call.known)}.",
-                 grave=True)  # fmt: skip
+    out = f"; {out_at_once(call.known)}" if bounded else ""
+    nearest = f"{number} in a row, which a host that is well has less than once a year{out}."
+    yield Unsaid(CONSECUTIVE, f"{title} counts failures of a host in a row, not {wanted}.", nearest, grave=True)
     yield from unsaid_of_slowness(call, title)
+
+
+def unsaid_of_return(call: CallPlan, title: str) -> Iterator[Unsaid]:
+    """How a host comes back by Envoy's own rules, where the mesh doesn't pass others on."""
+    if call.breaker is None:
+        return
+    why = f"Envoy has a host that is ejected again stay out longer each time, and {title} doesn't let that be changed."
+    first = seconds(milliseconds(call.breaker.open_for))
+    yield Unsaid(("open_for",), why, f"{first} the first time, as much more each further time, up to 300 s.")
+    yield Unsaid(("probes",), "A host that comes back gets its whole share at once.", "Nothing.", grave=True)
+    if call.retry is not None and call.retry.on_open:
+        yield Unsaid(("retries_open",), "What finds no host is told at once.", "Not tried again.")
 
 
 def unsaid_of_slowness(call: CallPlan, title: str) -> Iterator[Unsaid]:

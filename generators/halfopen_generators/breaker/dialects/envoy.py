@@ -16,6 +16,7 @@ from tempfile import gettempdir
 from typing import Any
 
 from halfopen.checkers import programs
+from halfopen.checkers.processes import Ran
 from halfopen.vocabulary import Artifact, Check
 from halfopen_generators.breaker.dialects import Dialect, Unsaid, ejection
 from halfopen_generators.breaker.dialects.kubernetes import host, path_pattern
@@ -81,7 +82,7 @@ def _check(call: CallPlan, artifact: Artifact) -> Check:
     return found if programs.find(PROGRAM) is None else found.model_copy(update={"version": _version()})
 
 
-def _objection(ran: programs.Ran) -> str | None:
+def _objection(ran: Ran) -> str | None:
     """What is wrong, the same at every run.
 
     Protobuf spaces its messages by chance, and says where in a copy of which nobody knows the order. Where a constraint

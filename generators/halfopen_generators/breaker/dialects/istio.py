@@ -156,13 +156,7 @@ def _unsaid(call: CallPlan) -> Iterator[Unsaid]:
         yield Unsaid(("per_try", "overall"), "A single try and the call have one timeout between them.",
                      f"{shorter}, the shorter of the two, ends both.")  # fmt: skip
     yield from ejection.unsaid_of_consecutive(call, TITLE)
-    if call.breaker is not None:
-        yield Unsaid(("open_for",), "Envoy has a host that is ejected again stay out that much longer each time, up to "
-                     "300 s, and Istio doesn't let that be changed.",
-                     f"{seconds(milliseconds(call.breaker.open_for))} the first time.")  # fmt: skip
-        yield Unsaid(("probes",), "A host that comes back gets its whole share at once.", "Nothing.", grave=True)
-        if call.retry is not None and call.retry.on_open:
-            yield Unsaid(("retries_open",), "What finds no host is told at once.", "Not tried again.")
+    yield from ejection.unsaid_of_return(call, TITLE)
     yield from lacking(call, TITLE, PARTS, {})
     if call.hedge is not None:
         yield Unsaid(("hedge_after",), f"{TITLE} sends no second try beside the first.", "Nothing.")

@@ -116,6 +116,8 @@ class Code:
     constants: Mapping[str, Expression]
     types: Mapping[str, tuple[str, ...]]
     extends: Mapping[str, str]
+    # What each definition at the top comes to, without its comments and layout: other code has another digest.
+    digests: Mapping[str, str] = field(default_factory=dict)
     # Whether the parser understood all of it.
     whole: bool = True
 

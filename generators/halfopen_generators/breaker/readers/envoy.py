@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from halfopen_generators.breaker.readers.envoy_words import conditions
-from halfopen_generators.breaker.readers.kubernetes import in_a_row, no_breaker, once, refused, seconds
+from halfopen_generators.breaker.readers.kubernetes import documents, in_a_row, no_breaker, once, refused, seconds
 from halfopen_generators.breaker.reading import Reading, Term, Value
 
 _TIMEOUT, _WAIT, _SPREAD, _FACTOR = "15s", "0.025s", 10, 2
@@ -28,10 +28,9 @@ def read(texts: Mapping[str, str]) -> Reading:
     Raises:
         ValueError: it goes to a cluster that isn't there.
     """
-    import yaml  # noqa: PLC0415 - only reading pays for it
-
     (text,) = texts.values()
-    resources = yaml.safe_load(text)["static_resources"]
+    (bootstrap,) = documents(text)
+    resources = bootstrap["static_resources"]
     manager = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
     first = manager["route_config"]["virtual_hosts"][0]["routes"][0]
     route = first["route"]

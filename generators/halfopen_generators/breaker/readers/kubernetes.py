@@ -14,17 +14,23 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _NEAR = 0.1
 
 
+def documents(text: str) -> list[Any]:
+    """The trees of a YAML file."""
+    import yaml  # noqa: PLC0415 - only reading pays for it
+
+    # libyaml is ten times as fast as what is written in Python, and every wheel has it.
+    return list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
 def objects(texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The objects of all files, by their kind.
 
     Raises:
         ValueError: two are of one kind.
     """
-    import yaml  # noqa: PLC0415 - only reading pays for it
-
     found: dict[str, dict[str, Any]] = {}
     for text in texts.values():
-        for tree in yaml.safe_load_all(text):
+        for tree in documents(text):
             if tree["kind"] in found:
                 raise ValueError(f"there are two of the kind {tree['kind']}")
             found[tree["kind"]] = tree

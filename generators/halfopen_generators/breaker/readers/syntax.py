@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -34,10 +35,11 @@ class Gathered:
     constants: dict[str, Expression] = field(default_factory=dict)
     types: dict[str, tuple[str, ...]] = field(default_factory=dict)
     extends: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
     def code(self, root: Node) -> Code:
         """All of it; whole if the parser found no error."""
-        return Code(self.functions, self.constants, self.types, self.extends, whole=not root.has_error)
+        return Code(self.functions, self.constants, self.types, self.extends, self.digests, whole=not root.has_error)
 
 
 def text(node: Node | None) -> str:
@@ -60,6 +62,21 @@ def all_nodes(node: Node) -> Iterator[Node]:
     yield node
     for child in node.named_children:
         yield from all_nodes(child)
+
+
+def digest(node: Node) -> str:
+    """What the code at this node comes to without its comments and layout."""
+    words = " ".join(text(leaf) for leaf in _leaves(node))
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    if "comment" in node.type:
+        return
+    if not node.children:
+        yield node
+    for child in node.children:
+        yield from _leaves(child)
 
 
 def number(told: str) -> float:

@@ -7,7 +7,6 @@ known to a server: it works on what nobody waits for, which is what makes an ove
 
 from __future__ import annotations
 
-import math
 from heapq import heapreplace
 
 from halfopen.checkers.simulate import Simulation
@@ -49,40 +48,38 @@ class Dependency:
         """A try comes in, now, for that shard or host; the first one is the one that may be bad.
 
         Returns:
-            When it ends, infinity if nobody ever answers, and whether it ends well.
+            When it ends, never before now, and whether it ends well. What is lost in an outage ends, badly, when that
+            is over and its connections are reset.
         """
         number, draws, now = self.tries, self._draws, self._simulation.now
         self.tries = number + 1
         if number >= len(draws.services):
-            draws.more_services()
+            draws.more_tries()
         takes, luck = draws.services[number], draws.chances[number]
         free = self._free
-        starts = max(now, free[0])
+        starts = free[0] if free[0] > now else now  # noqa: FURB136 - this line is passed millions of times
         if starts + takes < self._begins or now >= self._over:
             heapreplace(free, starts + takes)
             return starts + takes, luck >= self._error_rate
-        return self._in_trouble(part, takes, luck)
+        return self._in_trouble(part, now, takes, luck)
 
-    def _in_trouble(self, part: int, takes: float, luck: float) -> tuple[float, bool]:
-        now, trouble, begins, free = self._simulation.now, self._trouble, self._begins, self._free
+    def _in_trouble(self, part: int, now: float, takes: float, luck: float) -> tuple[float, bool]:
+        """The same for a try that comes in while there is trouble, or before it and isn't answered until then."""
+        trouble, begins, free = self._trouble, self._begins, self._free
         time = now - begins
-        if trouble.bad_part(time) and part == 0:
+        if part == 0 and trouble.bad_part(time):
             return now + _AT_ONCE, False
-        if trouble.down(time):
-            return self._swallowed(time)
-        starts = max(now, free[0])
-        takes *= trouble.slower(starts - begins)
-        if trouble.down(starts - begins):
-            # It waits in a queue that is lost when the outage begins.
-            return self._swallowed(starts - begins)
-        ends = starts + takes
-        if trouble.down(ends - begins):
-            heapreplace(free, begins + trouble.up_again(ends - begins))
-            return self._swallowed(ends - begins)
+        # It is lost, wherever it is, when the dependency goes down: its connection, and the queue with it.
+        down = trouble.goes_down(time)
+        starts = max(time, free[0] - begins)
+        if down <= starts:
+            return begins + trouble.up_again(down), False
+        ends = starts + takes * trouble.slower(starts)
+        if down <= ends:
+            ends = trouble.up_again(down)
+            heapreplace(free, begins + ends)
+            return begins + ends, False
+        # The last bit of a sum makes no answer come before its question.
+        ends = max(now, begins + ends)
         heapreplace(free, ends)
         return ends, luck >= self._error_rate + trouble.fails(time)
-
-    def _swallowed(self, time: float) -> tuple[float, bool]:
-        """What is asked of a dependency that is down ends, badly, when its connections are reset."""
-        ends = self._begins + self._trouble.up_again(time)
-        return (ends if math.isfinite(ends) else math.inf), False

@@ -12,28 +12,37 @@ _AT_ONCE = 4_096
 
 
 class Draws:
-    """Endless lists: the n-th service time, gap between arrivals, and chance are the same for whoever asks."""
+    """Endless lists: the n-th of each is the same for whoever asks.
 
-    __slots__ = ("_chance", "_gap", "_latency", "_service", "chances", "gaps", "seed", "services")
+    Of the n-th call: the gap before it, which instance makes it, and which shard or host it goes to. Of the n-th try
+    that reaches the dependency: how long it takes, and the chance that decides whether it fails.
+    """
+
+    __slots__ = ("_latency", "_numbers", "callers", "chances", "gaps", "parts", "seed", "services")
 
     def __init__(self, seed: int, latency: Latency) -> None:
         """Nothing is drawn yet."""
         simulation = Simulation(seed)
         self.seed = seed
         self._latency = latency
-        self._gap = simulation.stream("arrivals")
-        self._service = simulation.stream("service")
-        self._chance = simulation.stream("luck")
+        self._numbers = {
+            purpose: simulation.stream(purpose) for purpose in ("arrivals", "caller", "part", "service", "luck")
+        }
         self.gaps: list[float] = []  # mean 1: of a rate of one call a second
+        self.callers: list[float] = []  # 0 to 1, as are parts and chances
+        self.parts: list[float] = []
         self.services: list[float] = []  # seconds
-        self.chances: list[float] = []  # 0 to 1
+        self.chances: list[float] = []
 
-    def more_gaps(self) -> None:
-        """Make the list of gaps longer."""
-        self.gaps += [self._gap.expovariate(1.0) for _ in range(_AT_ONCE)]
+    def more_calls(self) -> None:
+        """Make the lists of gaps, callers and parts longer; they are as long as each other."""
+        gap, caller, part = (self._numbers[purpose] for purpose in ("arrivals", "caller", "part"))
+        self.gaps += [gap.expovariate(1.0) for _ in range(_AT_ONCE)]
+        self.callers += [caller.random() for _ in range(_AT_ONCE)]
+        self.parts += [part.random() for _ in range(_AT_ONCE)]
 
-    def more_services(self) -> None:
+    def more_tries(self) -> None:
         """Make the lists of service times and of chances longer; they are as long as each other."""
-        draw, numbers = self._latency.draw, self._service
-        self.services += [draw(numbers) for _ in range(_AT_ONCE)]
-        self.chances += [self._chance.random() for _ in range(_AT_ONCE)]
+        draw, service, chance = self._latency.draw, self._numbers["service"], self._numbers["luck"]
+        self.services += [draw(service) for _ in range(_AT_ONCE)]
+        self.chances += [chance.random() for _ in range(_AT_ONCE)]

@@ -47,14 +47,14 @@ class Measures:
         Args:
             begins: When the trouble begins.
             until: When its cause is gone.
-            ends: When the run ends.
+            ends: When the last call comes in; the run goes on for as long as an answer is of use.
             deadline: How long an answer is of use.
             rate: Calls a second of all instances.
         """
         self._begins, self._until, self._deadline = begins, until, deadline
         self._step = max(1.0, _CALLS_A_STEP / rate)
         # What comes in later may still be answered well when the run has ended.
-        self._last = int((ends - deadline) / self._step)
+        self._last = int(ends / self._step)
         steps = math.ceil(ends / self._step) + 1
         self._came = [0] * steps
         self._good = [0] * steps
@@ -109,17 +109,18 @@ class Measures:
 
     def _recovered(self) -> float | None:
         """From the cause's end to the first of the steps from which on all is well, for as long as the run is."""
-        before = range(math.ceil(self._begins / self._step))
+        before = range(int(self._begins / self._step))
         well = sum(self._good[step] for step in before) / max(1, sum(self._came[step] for step in before))
         first = int(self._until / self._step)
         last = self._last
-        bad = [
-            step
-            for step in range(first, last)
-            if self._came[step] and self._good[step] < _NEARLY * well * self._came[step] - 1
-        ]
-        again = (bad[-1] + 1 if bad else first) * self._step
-        return None if last - again / self._step < _STEADY else max(0.0, again - self._until)
+        bad = [step for step in range(first, last) if self._good[step] < _least(well, self._came[step])]
+        again = bad[-1] + 1 if bad else first
+        return None if last - again < _STEADY else max(0.0, again * self._step - self._until)
+
+
+def _least(well: float, came: int) -> float:
+    """How many good answers of so many are as many as before, but for chance: three standard deviations, or one."""
+    return _NEARLY * well * came - max(1.0, 3 * math.sqrt(came * well * (1 - well)))
 
 
 def _quantile(times: list[float], missing: int, share: float) -> float:

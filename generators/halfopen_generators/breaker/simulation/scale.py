@@ -17,6 +17,12 @@ from halfopen_generators.breaker.plan import Known
 # fewer it would queue more than a large one does at the same utilisation.
 _MOST_RATE = 70.0
 _SERVERS = 5
+# Nor more servers than these: where calls take long, a run would end before the first of them have.
+_MOST_SERVERS = 50
+# Each has breakers of its own, and of a hundred one more says little.
+_MOST_INSTANCES = 100
+# What can do ten times what is asked for has as much to spare as what can do a thousand times that.
+_LEAST_BUSY = 0.1
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class Scale:
     servers: int
     rate: float
     thinned: float  # 1: each instance has its own traffic
+    utilisation: float  # how busy the dependency is when all is well
 
     @property
     def total(self) -> float:
@@ -35,14 +42,23 @@ class Scale:
 
 
 def scale(known: Known) -> Scale:
-    """The simulated part of a call's load. Utilisation is kept exactly; an instance's rate as nearly as that allows."""
+    """The simulated part of a call's load.
+
+    Utilisation is kept exactly, and an instance's rate as nearly as that allows. Only a dependency that is less than
+    one server's worth is simulated as one whole server, and is less busy than it is said to be; and one that is hardly
+    busy at all as a tenth busy.
+    """
     mean = Latency.through(known.p50, known.p99, known.p999).mean
-    utilisation = known.rate / known.capacity
+    utilisation = max(_LEAST_BUSY, known.rate / known.capacity)
     busy = known.each * mean / utilisation  # servers' worth of one instance
-    thinned = min(1.0, _MOST_RATE / known.each)
-    wanted = max(1, math.ceil(_SERVERS / (busy * thinned)))
-    instances = max(1, min(known.instances, wanted, int(_MOST_RATE / (known.each * thinned)) or 1))
-    servers = max(1, round(busy * thinned * instances))
+    thinned = min(1.0, _MOST_RATE / known.each, _MOST_SERVERS / busy)
+    wanted = math.ceil(_SERVERS / (busy * thinned))
+    permitted = int(min(_MOST_INSTANCES, _MOST_RATE / (known.each * thinned)))
+    instances = max(1, min(known.instances, wanted, permitted))
+    share = busy * thinned * instances
+    if share <= 1:
+        return Scale(instances, 1, known.each * thinned, thinned, utilisation)
     # As many servers as there are whole ones; the rate follows, so that the utilisation is the same.
+    servers = round(share)
     rate = utilisation * servers / mean / instances
-    return Scale(instances, servers, rate, rate / known.each if thinned < 1 else 1.0)
+    return Scale(instances, servers, rate, rate / known.each if thinned < 1 else 1.0, utilisation)

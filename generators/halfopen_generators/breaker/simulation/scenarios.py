@@ -5,6 +5,7 @@ Times are seconds from the start of the trouble; before it, all is well.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -35,24 +36,28 @@ class Trouble:
 
     @property
     def over(self) -> float:
-        """When all is as it was before, but for what waits in queues."""
+        """When the dependency is as it was before, but for what waits in queues."""
+        if self.scenario == "overload":
+            return 0.0  # it is the load that changes
         return self.until + _cold(self.until) if self.scenario == "herd" else self.until
 
-    def down(self, time: float) -> bool:
-        """Whether the dependency answers nothing at all."""
-        # A queue that begins to move when the dependency is up again must not find it down by the last bit of a sum.
-        time += _NO_TIME
-        if not 0 <= time < self.until:
-            return False
-        if self.scenario == "flapping":
-            return int(time / _FLAP) % 2 == 0
-        return self.scenario in ("outage", "herd")
+    def goes_down(self, time: float) -> float:
+        """When the dependency next answers nothing at all: that time if it is down then, infinity if it never is."""
+        if self.scenario not in ("outage", "herd", "flapping"):
+            return math.inf
+        # What begins when the dependency is up again must not find it down by the last bit of a sum.
+        if time < 0 or time + _NO_TIME >= self.until:
+            return 0.0 if time < 0 else math.inf
+        if self.scenario == "flapping" and (turn := int((time + _NO_TIME) / _FLAP)) % 2:
+            again = (turn + 1) * _FLAP
+            return again if again < self.until else math.inf
+        return time
 
     def up_again(self, time: float) -> float:
         """When a dependency that is down at that time answers again."""
-        return (
-            min(self.until, (int((time + _NO_TIME) / _FLAP) + 1) * _FLAP) if self.scenario == "flapping" else self.until
-        )
+        if self.scenario == "flapping":
+            return min(self.until, (int((time + _NO_TIME) / _FLAP) + 1) * _FLAP)
+        return self.until
 
     def slower(self, time: float) -> float:
         """How many times as long each call takes that is begun at that time."""
@@ -77,7 +82,7 @@ class Trouble:
         if self.scenario == "herd" and self.until <= time < self.until + _cold(self.until):
             return _HERD
         if self.scenario == "overload" and 0 <= time < self.until:
-            return _SURGE / utilisation
+            return max(1.0, _SURGE / utilisation)
         return 1.0
 
 

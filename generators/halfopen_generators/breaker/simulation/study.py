@@ -9,8 +9,9 @@ from statistics import fmean, stdev
 from typing import Literal
 
 from halfopen.progress import Progress
+from halfopen_generators.breaker.engines import settings_as
 from halfopen_generators.breaker.latency import Latency
-from halfopen_generators.breaker.plan import BreakerPlan, CallPlan, RetryPlan, TimeoutPlan
+from halfopen_generators.breaker.plan import BreakerPlan, CallPlan, Failure, RetryPlan, TimeoutPlan
 from halfopen_generators.breaker.policy import policy
 from halfopen_generators.breaker.simulation.clients import settings
 from halfopen_generators.breaker.simulation.draws import Draws
@@ -21,6 +22,7 @@ from halfopen_generators.breaker.simulation.scenarios import Scenario, Trouble, 
 
 Played = Literal["nothing", "retries only", "usual figures", "the design"]
 DESIGN: Played = "the design"
+_ALL: tuple[Failure, ...] = ("unreached", "unavailable", "timeout")
 # Student's t of 95 %, two-sided, by the number of runs less one.
 _T = (math.inf, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
@@ -69,11 +71,18 @@ class Study:
     troubles: Mapping[Scenario, Trouble]
     played: Mapping[Played, CallPlan]
     cells: Mapping[tuple[Scenario, Played], Cell]
+    # Whose breaker the design's goes like; None: like one without peculiarities.
+    library: str | None = None
 
     @property
     def runs(self) -> int:
         """How many runs it took."""
         return sum(len(cell.outcomes) for cell in self.cells.values())
+
+    @property
+    def whole(self) -> bool:
+        """Whether nobody interrupted it."""
+        return self.runs == len(self.troubles) * len(self.played) * self.seeds
 
 
 def policies(call: CallPlan) -> dict[Played, CallPlan]:
@@ -83,7 +92,7 @@ def policies(call: CallPlan) -> dict[Played, CallPlan]:
     retries, breaker = policy().retry, policy().breaker
     attempts = 1 + policy().usual.attempts.value
     longest = retries.first_wait.value * retries.factor.value ** (attempts - 2)
-    usual = RetryPlan(attempts, retries.first_wait.value, retries.factor.value, longest, "none", 1.0, ("timeout",))
+    usual = RetryPlan(attempts, retries.first_wait.value, retries.factor.value, longest, "none", math.inf, _ALL)
     again = replace(bare, timeout=TimeoutPlan(policy().timeout.start.value, math.inf), retry=usual)
     figures = BreakerPlan(
         window="time",
@@ -98,26 +107,27 @@ def policies(call: CallPlan) -> dict[Played, CallPlan]:
     return {"nothing": bare, "retries only": again, "usual figures": replace(again, breaker=figures), DESIGN: call}
 
 
-def study(call: CallPlan, seeds: int, progress: Progress) -> Study:
+def study(call: CallPlan, seeds: int, progress: Progress, library: str | None = None) -> Study:
     """Simulate a call; the innermost of a chain. What was not reached before it was cancelled is missing.
 
     Args:
         call: The designed call.
         seeds: How many runs each policy has in each trouble.
         progress: Told of each run.
+        library: Whose breaker the design's goes like: a name of `engines.ENGINES`.
     """
     load = scale(call.known)
     when = times(call, load)
     troubles = scenarios(call.known, when.until - when.begins)
     played = policies(call)
     found: dict[tuple[Scenario, Played], list[Outcome]] = {}
-    for number, (place, outcome) in enumerate(_runs(load, when, seeds, troubles, played), 1):
+    for number, (place, outcome) in enumerate(_runs(load, when, seeds, troubles, played, library), 1):
         found.setdefault(place, []).append(outcome)
         progress.report(number, "runs simulated")
         if progress.cancelled():
             break
     cells = {place: Cell(tuple(outcomes)) for place, outcomes in found.items()}
-    return Study(load, when, seeds, troubles, played, cells)
+    return Study(load, when, seeds, troubles, played, cells, library)
 
 
 def _runs(
@@ -126,10 +136,13 @@ def _runs(
     seeds: int,
     troubles: Mapping[Scenario, Trouble],
     played: Mapping[Played, CallPlan],
+    library: str | None,
 ) -> Iterator[tuple[tuple[Scenario, Played], Outcome]]:
     known = next(iter(played.values())).known
     latency = Latency.through(known.p50, known.p99, known.p999)
     manners = {name: settings(plan.breaker) if plan.breaker else None for name, plan in played.items()}
+    if library is not None and (wanted := manners[DESIGN]) is not None:
+        manners[DESIGN] = settings_as(library, wanted)
     for seed in range(seeds):
         draws = Draws(seed, latency)
         for scenario, trouble in troubles.items():

@@ -44,6 +44,11 @@ def ran(command: Sequence[str | Path], folder: Path, environment: Mapping[str, s
     return done.stdout
 
 
+def candidates(name: str) -> list[str]:
+    """Where a program of that name lies: the machine's own first."""
+    return [found for path in (os.environ["PATH"], *_brought()) if (found := shutil.which(name, path=path))]
+
+
 def _brought() -> list[str]:
     """Where tools lie that were installed for the tests: Go by a script, Node by PyPI."""
     found = [ROOT / ".cache" / "go" / "bin"]

@@ -213,7 +213,7 @@ def test_what_istio_cannot_say_is_told_with_what_stands_instead() -> None:
                 "4 in a row, which a host that is well has less than once a year; at most 1 of 3 hosts.",
                 True,
             ),
-            (("open_for",), "5s the first time.", False),
+            (("open_for",), "5s the first time, as much more each further time, up to 300 s.", False),
             (("probes",), "Nothing.", True),
         ]
     )

@@ -54,6 +54,11 @@ public final class Replay {
     }
   }
 
+  // As somebody would write it.
+  static float percent(double ratio) {
+    return (float) (Math.round(ratio * 1e11) / 1e9);
+  }
+
   static CircuitBreakerConfig config(Settings asked, Clock clock) {
     // As many failures in a row are the last calls, all of which failed.
     boolean inARow = asked.window.equals("consecutive");
@@ -62,11 +67,11 @@ public final class Replay {
         .slidingWindowType(asked.window.equals("time") ? SlidingWindowType.TIME_BASED : SlidingWindowType.COUNT_BASED)
         .slidingWindowSize(Math.max(1, (int) Math.round(asked.size)))
         .minimumNumberOfCalls(inARow ? (int) asked.size : asked.minimum_calls)
-        .failureRateThreshold(inARow ? 100 : (float) (asked.failure_ratio * 100))
+        .failureRateThreshold(inARow ? 100 : percent(asked.failure_ratio))
         .waitDurationInOpenState(Duration.ofMillis(Math.round(asked.open_for * 1000)))
         .permittedNumberOfCallsInHalfOpenState(asked.probes);
     if (asked.slow_ratio != null) {
-      builder.slowCallRateThreshold((float) (asked.slow_ratio * 100))
+      builder.slowCallRateThreshold(percent(asked.slow_ratio))
           .slowCallDurationThreshold(Duration.ofMillis(Math.round(asked.slow_after * 1000)));
     }
     return builder.build();

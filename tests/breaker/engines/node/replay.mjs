@@ -13,7 +13,7 @@ const ms = (seconds) => Math.round(seconds * 1000);
 function opossum(asked, changed) {
   const breaker = new CircuitBreaker((action) => action(), {
     timeout: false,
-    errorThresholdPercentage: asked.failure_ratio * 100,
+    errorThresholdPercentage: Math.round(asked.failure_ratio * 1e11) / 1e9,
     volumeThreshold: asked.minimum_calls,
     rollingCountTimeout: ms(asked.size),
     resetTimeout: ms(asked.open_for),
