@@ -31,3 +31,6 @@ if changed typescript "$here/typescript/package.json"; then
   mv "$cache/typescript/fresh/node_modules" "$cache/typescript/"
   mv "$cache/typescript/fresh/package.json" "$cache/typescript/"
 fi
+
+# Go keeps modules for all of the machine, and downloads none twice.
+(cd "$here/go" && go mod download)

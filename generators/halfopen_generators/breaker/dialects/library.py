@@ -20,11 +20,15 @@ _LONGEST_PERIOD = 60
 _NEAR = 1e-9
 
 
-def rendered(stack: str, files: Mapping[str, tuple[str, str]], values: Mapping[str, object]) -> tuple[Artifact, ...]:
-    """The files of a stack: path under its folder to template and media type."""
-    found = environment("halfopen_generators.breaker")
+def rendered(
+    stack: str, files: Mapping[str, tuple[str, str]], values: Mapping[str, object], *, templates: str | None = None
+) -> tuple[Artifact, ...]:
+    """The files of a stack: path under its folder to template and media type; `templates` is their folder's name."""
+    found, folder = environment("halfopen_generators.breaker"), templates or stack
     return tuple(
-        Artifact(path=f"{stack}/{path}", media_type=kind, text=found.get_template(f"{stack}/{template}").render(values))
+        Artifact(
+            path=f"{stack}/{path}", media_type=kind, text=found.get_template(f"{folder}/{template}").render(values)
+        )
         for path, (template, kind) in files.items()
     )
 

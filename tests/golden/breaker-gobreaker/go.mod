@@ -1,0 +1,9 @@
+module example.com/calls
+
+go 1.23.0
+
+require (
+	github.com/cenkalti/backoff/v5 v5.0.3
+	github.com/sony/gobreaker/v2 v2.4.0
+	golang.org/x/time v0.12.0
+)
