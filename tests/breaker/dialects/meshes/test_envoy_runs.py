@@ -204,10 +204,11 @@ def test_a_host_that_fails_less_than_was_designed_is_kept() -> None:
     assert len(failing.seen) > 50
 
 
-def test_where_all_fail_some_host_stays() -> None:
-    hosts = Host(lambda _: 500), Host(lambda _: 500)
-    with envoy(plan(breaker=WINDOW), *hosts) as proxy:
-        assert until(lambda: not (asked(proxy, hosts[0]) and asked(proxy, hosts[1])))
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_where_all_fail_one_host_is_left_out_at_least_and_one_stays(number: int) -> None:
+    hosts = [Host(lambda _: 500) for _ in range(number)]
+    with envoy(plan(breaker=WINDOW, hosts=number), *hosts) as proxy:
+        assert until(lambda: not all(asked(proxy, host) for host in hosts))
         before = sum(len(host.seen) for host in hosts)
         assert proxy.ask().status == 500
         assert sum(len(host.seen) for host in hosts) == before + 1
