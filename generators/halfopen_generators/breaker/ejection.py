@@ -103,7 +103,7 @@ def ejection_as(asked: Settings, of: Outliers | None = None) -> SaidOfHosts:
 class _Host:
     """What is remembered of one host."""
 
-    __slots__ = ("answers", "times_over", "failures", "failures_in_a_row", "out_since", "returned_at")
+    __slots__ = ("answers", "failures", "failures_in_a_row", "out_since", "returned_at", "times_over")
 
     def __init__(self) -> None:
         self.answers = self.failures = self.failures_in_a_row = self.times_over = 0
