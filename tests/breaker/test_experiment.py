@@ -65,11 +65,13 @@ def test_what_is_expected_is_what_was_simulated_with_room() -> None:
     assert high >= worst - 0.1
 
 
-def test_what_was_not_simulated_is_not_expected() -> None:
-    found = figures(PAYMENT, None)
+@pytest.mark.parametrize("cut", [False, True])
+def test_what_was_not_simulated_is_not_expected(*, cut: bool) -> None:
+    study = replace(studied(PAYMENT), cells={}) if cut else None
+    found = figures(PAYMENT, study)
     assert found["opens"] is None
     assert found["recovers"] is None
-    page = written(PAYMENT, None)[PAGE]
+    page = written(PAYMENT, study)[PAGE]
     assert "Nothing was simulated" in page
     assert table(page)["Opens after"][:2] == ["not simulated", "-"]
 

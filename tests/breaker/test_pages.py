@@ -122,6 +122,23 @@ def test_nothing_is_said_of_what_was_not_simulated() -> None:
     assert "simulated troubles" not in found["DECISION.md"]
 
 
+def test_a_simulation_that_was_cancelled_tells_what_there_is() -> None:
+    study = studied(PAYMENT)
+    kept = {place: cell for place, cell in study.cells.items() if place[0] == "outage" and place[1] != DESIGN}
+    page = written(PAYMENT, replace(study, cells=kept))["POLICY.md"]
+    assert [row[0] for row in rows(page, "Hard outage")] == ["no policy", "retries only", "the usual figures"]
+    assert "The simulation was cancelled before the design's turn." in page
+    assert "### Brownout" not in page
+    assert "Nothing was simulated" in written(PAYMENT, replace(study, cells={}))["POLICY.md"]
+
+
+def test_the_experiment_is_named_where_there_is_one(page: str) -> None:
+    assert "EXPERIMENT.md" not in page
+    files = (*FILES, "experiment/EXPERIMENT.md")
+    told = next(iter(pages(policy(PAYMENT), JUDGED, studied(PAYMENT), files))).text
+    assert "`experiment/EXPERIMENT.md` says what to try in staging" in told
+
+
 def test_assumptions_are_told(page: str) -> None:
     assert "capacity taken to be 300/s" in page
     assert "A simulation is no proof." in page

@@ -53,9 +53,10 @@ class _Bounds:
 def artifacts(policy: Policy, study: Study | None) -> tuple[Artifact, ...]:
     """The page, the load script, and a fault for each way to put one in."""
     call = policy.call
-    when = study.when if study else times(call, scale(call.known))
-    bounds = _bounds(call, study, when)
-    return tuple(_files(policy, study, when, bounds))
+    # One that was cancelled before its first outage says nothing.
+    known = study if study and ("outage", DESIGN) in study.cells else None
+    when = known.when if known else times(call, scale(call.known))
+    return tuple(_files(policy, known, when, _bounds(call, known, when)))
 
 
 def _files(policy: Policy, study: Study | None, when: Times, bounds: _Bounds) -> Iterator[Artifact]:
@@ -78,7 +79,7 @@ def _files(policy: Policy, study: Study | None, when: Times, bounds: _Bounds) ->
 
 def _bounds(call: CallPlan, study: Study | None, when: Times) -> _Bounds:
     """From the runs of the design in an outage: the worst of them, with room."""
-    cell = study.cells.get(("outage", DESIGN)) if study else None
+    cell = study.cells["outage", DESIGN] if study else None
     opens = _worst(cell, lambda outcome: outcome.opened)
     recovers = _worst(cell, lambda outcome: outcome.recovered)
     during = when.until - when.begins
@@ -155,7 +156,7 @@ def _page(policy: Policy, study: Study | None, when: Times, bounds: _Bounds) -> 
 
 
 def _expected(call: CallPlan, study: Study | None, bounds: _Bounds) -> Table:
-    cell = study.cells.get(("outage", DESIGN)) if study else None
+    cell = study.cells["outage", DESIGN] if study else None
     at_once = f"script: open, median at most {time(call.timeout.per_try / 2)}; `call:breaker_open:ratio`"
     tries = "-" if bounds.tries is None else f"at most {bounds.tries:g}"
     asked = f"`call:retries:ratio_rate5m`, or the logs of {call.dependency}"

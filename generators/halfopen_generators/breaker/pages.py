@@ -10,7 +10,7 @@ from halfopen.registry import Judged
 from halfopen.source import spell
 from halfopen.templates import environment
 from halfopen.vocabulary import Artifact, Check, Decision
-from halfopen_generators.breaker import pictures, study_pages
+from halfopen_generators.breaker import alerts, experiment, pictures, plots, study_pages
 from halfopen_generators.breaker.consequences import better, worse
 from halfopen_generators.breaker.plan import CallPlan, Policy
 from halfopen_generators.breaker.shown import time
@@ -162,14 +162,14 @@ def _what(policy: Policy, path: str) -> str:
     known = {
         POLICY_PAGE: "this page",
         DECISION_PAGE: "the decision, for the team's records",
-        "prometheus/alerts.yml": "alerts and recording rules for Prometheus",
-        "prometheus/alerts_test.yml": "when they fire and when not: `promtool test rules alerts_test.yml`",
-        "experiment/EXPERIMENT.md": "how to prove the policy in staging",
+        alerts.RULES: "alerts and recording rules for Prometheus",
+        alerts.TESTS: "when they fire and when not: `promtool test rules alerts_test.yml`",
+        experiment.PAGE: "how to prove the policy in staging",
         f"{policy.name}.breaker.yaml": "the spec as it was checked",
     }
     folders: dict[str, str] = {
-        "plots": "a picture of the simulation",
-        "experiment": "of the experiment",
+        plots.FOLDER: "a picture of the simulation",
+        experiment.FOLDER: "of the experiment",
         **{share.stack: f"the policy for {share.stack}" for share in policy.shares},
     }
     return known.get(path) or folders.get(path.partition("/")[0], "")

@@ -18,6 +18,7 @@ from halfopen_generators.breaker.conclusions import (
     recovered,
     spelled,
 )
+from halfopen_generators.breaker.experiment import PAGE as EXPERIMENT
 from halfopen_generators.breaker.plan import CallPlan, Policy
 from halfopen_generators.breaker.shown import time
 from halfopen_generators.breaker.simulation.scenarios import Scenario
@@ -62,7 +63,7 @@ def page(policy: Policy, study: Study | None, files: Collection[str]) -> dict[st
             )
             for name in there
         ],
-        "simulated": [list(_simulated(policy, study))],
+        "simulated": [[*_simulated(policy, study), _proof(files)]],
     }
 
 
@@ -139,4 +140,8 @@ def _simulated(policy: Policy, study: Study) -> Iterator[str]:
         "The policy as one whole: no mesh that takes out single hosts, no network that loses or delays, no garbage "
         "collection, no other callers."
     )
-    yield "A simulation is no proof. `experiment/EXPERIMENT.md` says what to try in staging, and what to expect."
+
+
+def _proof(files: Collection[str]) -> str:
+    where = f" `{EXPERIMENT}` says what to try in staging, and what to expect." if EXPERIMENT in files else ""
+    return f"A simulation is no proof.{where}"
