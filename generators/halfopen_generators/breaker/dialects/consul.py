@@ -158,8 +158,9 @@ def _unsaid_retries(retry: RetryPlan) -> Iterator[Unsaid]:
 def _unsaid_timeouts(call: CallPlan) -> Iterator[Unsaid]:
     stands = seconds(_timeout(call))
     if call.retry is None:
-        yield Unsaid(("per_try", "overall"), "A single try and the call have one timeout between them.",
-                     f"{stands}, the shorter of the two, ends both.")  # fmt: skip
+        if call.timeout.per_try != call.timeout.overall:
+            yield Unsaid(("per_try", "overall"), "A single try and the call have one timeout between them.",
+                         f"{stands}, the shorter of the two, ends both.")  # fmt: skip
         return
     again = "timeout" in call.retry.on
     why = "Consul has one timeout for all tries together, so a try that hangs is not tried again."

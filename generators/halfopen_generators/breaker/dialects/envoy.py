@@ -210,7 +210,8 @@ def _cluster(call: CallPlan) -> dict[str, Any]:
     }
     if call.breaker is not None:
         found |= note("No panic: hosts that are out get nothing, however few are left.")
-        found["common_lb_config"] = {"healthy_panic_threshold": {"value": 0}}
+        # Without a window to merge updates in, a host is out at once, also where another was within a second before.
+        found["common_lb_config"] = {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"}
         found["outlier_detection"] = _outliers(call.breaker, call.known)
     return found
 

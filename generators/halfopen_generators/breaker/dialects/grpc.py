@@ -41,7 +41,7 @@ def config(call: CallPlan) -> dict[str, Any]:
     """The same as a tree."""
     method: dict[str, Any] = {"name": [{"service": call.dependency, "method": call.operation}]}
     if "timeout" in call.layers:
-        method["timeout"] = _seconds(call.timeout.overall)
+        method["timeout"] = _seconds(_deadline(call))
     found: dict[str, Any] = {"methodConfig": [method]}
     if (retry := _retried(call)) is not None:
         method["retryPolicy"] = {
@@ -75,7 +75,11 @@ def _unsaid(call: CallPlan) -> Iterator[Unsaid]:
         yield Unsaid((), why, "That name: write package and service in its place, or the config applies to nothing.")
     yield from _unsaid_waits(call)
     yield from untimed(call, TITLE)
-    if "timeout" in call.layers:
+    if "timeout" in call.layers and _retried(call) is None and _hedged(call) is None:
+        if call.timeout.per_try != call.timeout.overall:
+            yield Unsaid(("per_try", "overall"), "gRPC has one deadline for a call, which is the one of its only try.",
+                         f"{_seconds(_deadline(call))}, the shorter of the two, ends both.")  # fmt: skip
+    elif "timeout" in call.layers:
         again = call.retry is not None and "timeout" in call.retry.on
         why = "gRPC has one deadline for a call and no timeout of a single try, so a try that hangs is not tried again."
         stands = f"{_seconds(call.timeout.overall)} for all tries together"
@@ -114,6 +118,12 @@ def _retried(call: CallPlan) -> RetryPlan | None:
 
 def _hedged(call: CallPlan) -> HedgePlan | None:
     return call.hedge if _retried(call) is None else None
+
+
+def _deadline(call: CallPlan) -> float:
+    """Of all tries together, so of the only one where there is no other."""
+    tries = _retried(call) or _hedged(call)
+    return call.timeout.overall if tries else min(call.timeout.per_try, call.timeout.overall)
 
 
 def _codes(retry: RetryPlan) -> list[str]:

@@ -151,7 +151,7 @@ def _unsaid(call: CallPlan) -> Iterator[Unsaid]:
     yield from rounded(call, TITLE)
     yield from _unsaid_retries(call)
     yield from untimed(call, TITLE)
-    if "timeout" in call.layers and call.retry is None:
+    if "timeout" in call.layers and call.retry is None and call.timeout.per_try != call.timeout.overall:
         shorter = seconds(_timeout(call) or 0)
         yield Unsaid(("per_try", "overall"), "A single try and the call have one timeout between them.",
                      f"{shorter}, the shorter of the two, ends both.")  # fmt: skip

@@ -32,9 +32,12 @@ def read(texts: Mapping[str, str]) -> Reading:
     retry, hedging = method.get("retryPolicy"), method.get("hedgingPolicy")
     if retry and hedging:
         raise ValueError("a method has a retryPolicy or a hedgingPolicy, not both")
+    deadline = _seconds(method["timeout"]) if "timeout" in method else None
     there = (("timeout", "timeout" in method), ("retry", retry is not None))
     return {
-        "overall": _seconds(method["timeout"]) if "timeout" in method else None,
+        "overall": deadline,
+        # It ends the only try, too.
+        "per_try": None if retry or hedging else deadline,
         **_retries(retry, config.get("retryThrottling")),
         # The last of them is the hedge of the one before it; more than that are tries beyond it.
         **({"attempts": max(1, min(hedging["maxAttempts"], _MOST) - 1)} if hedging else {}),
@@ -47,7 +50,7 @@ def read(texts: Mapping[str, str]) -> Reading:
 
 
 _NOTHING_OF: tuple[Term, ...] = (
-    "per_try", "window", "size", "minimum_calls", "failure_ratio", "slow_ratio", "slow_after", "open_for", "probes",
+    "window", "size", "minimum_calls", "failure_ratio", "slow_ratio", "slow_after", "open_for", "probes",
     "concurrent", "rate",
 )  # fmt: skip
 

@@ -151,6 +151,7 @@ static_resources:
     common_lb_config:
       healthy_panic_threshold:
         value: 0
+      update_merge_window: 0s
     outlier_detection:
       # Each host is judged when this is over, and may then come back.
       interval: 10s
@@ -177,9 +178,9 @@ def test_the_bootstrap_means_the_plan(plan: CallPlan) -> None:
 
 def test_no_figure_can_change_unseen() -> None:
     # How many hosts there are isn't in the file: what part of them may be out and how often another is looked for is
-    # held by tests of its own. Ports and the time to connect are no policy's.
+    # held by tests of its own. Ports, the time to connect and when news are merged are no policy's.
     names = {"max_connections", "max_ejection_percent", "host_selection_retry_max_attempts", "connect_timeout",
-             "port_value", "value", 0, 1}  # fmt: skip
+             "update_merge_window", "port_value", "value", 0, 1}  # fmt: skip
     plan = replace(SHARE, breaker=replace(BREAKER, open_for=30))  # longer than the window, which else rounds it up
     found = unseen(tree(plan), read)
     assert {path[-1] for path in found} <= names

@@ -16,9 +16,9 @@ from inline_snapshot import snapshot
 
 from halfopen.vocabulary import Status
 from halfopen_generators.breaker.dialects import dialect
-from halfopen_generators.breaker.plan import CallPlan, HedgePlan
+from halfopen_generators.breaker.plan import CallPlan, HedgePlan, TimeoutPlan
 from tests.breaker.dialects.meshes.spelled import figures, reading, shares, texts, told, unseen, wrong
-from tests.breaker.plans import RETRY, TIMEOUT, call
+from tests.breaker.plans import RETRY, call
 
 GRPC = dialect("grpc")
 HEDGED = call(retry=None, breaker=None, bulkhead=None, hedge=HedgePlan(0.3))
@@ -88,7 +88,7 @@ def test_no_figure_can_change_unseen(plan: CallPlan) -> None:
     [
         ("timeout", {"overall": None, "layers": ("retry",)}),
         ("retryPolicy", {"attempts": 1, "first_wait": None, "factor": None, "longest_wait": None, "jitter": None,
-                         "budget": None, "retried_on": (), "layers": ("timeout",)}),
+                         "budget": None, "retried_on": (), "per_try": 2, "layers": ("timeout",)}),
     ],
 )  # fmt: skip
 def test_what_is_left_out_is_read_as_gRPC_has_it_by_default(gone: str, terms: dict[str, Any]) -> None:  # noqa: N802
@@ -136,6 +136,15 @@ def test_more_tries_than_a_client_makes_are_not_promised() -> None:
     eager = call(retry=replace(RETRY, attempts=9))
     assert reading(GRPC, eager)["attempts"] == 5
     assert "attempts" in told(GRPC, eager)
+
+
+def test_the_only_try_is_ended_by_the_deadline() -> None:
+    once = call(retry=None)
+    assert config(once)["methodConfig"][0]["timeout"] == "0.900000000s"
+    assert {"per_try", "overall"} <= told(GRPC, once)
+    alone = call().only(frozenset({"timeout"}))
+    assert config(alone) == config(once)
+    assert not {"per_try", "overall"} & told(GRPC, alone)
 
 
 @pytest.mark.parametrize("plan", [call(), HEDGED, call(retry=replace(RETRY, attempts=9, budget=0.0001))])
@@ -193,7 +202,7 @@ def asked(plan: CallPlan, server: Server, method: str = "ChargeCard") -> bytes |
         return answer
 
 
-PATIENT = call(timeout=replace(TIMEOUT, overall=20), retry=replace(RETRY, attempts=3, first_wait=0.01))
+PATIENT = call(timeout=TimeoutPlan(20, 20), retry=replace(RETRY, attempts=3, first_wait=0.01))
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED])

@@ -163,7 +163,7 @@ def test_a_limit_of_nothing_is_none_that_is_given() -> None:
 
 
 def test_a_route_without_retries_says_nothing_of_them() -> None:
-    once = SHARE.only(frozenset({"timeout"}))
+    once = call(retry=None)
     assert route(trees(once)) == {"timeout.linkerd.io/request": "2s", "timeout.linkerd.io/response": "900ms"}
 
 
