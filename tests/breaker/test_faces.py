@@ -1,5 +1,7 @@
 """A policy as users get it: from the command line, from the MCP server, and from a check that has no time."""
 
+# ruff: noqa: E501 - messages are quoted as users see them, on one line
+
 from __future__ import annotations
 
 import json
@@ -24,8 +26,6 @@ from halfopen_generators.breaker.options import BreakerOptions
 from halfopen_server.mcp import build_server
 from halfopen_server.mcp_budget import MOST, compact
 from tests.golden_folder import ROOT, by_hash_seed
-
-from halfopen.vocabulary import Severity
 
 EXAMPLE = "examples/payment.breaker.yaml"
 HALFOPEN = Path(sys.executable).with_name("halfopen")
