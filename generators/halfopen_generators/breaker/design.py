@@ -32,7 +32,7 @@ def design(spec: BreakerSpec, source: Source, options: Options) -> Policy:
     check_figures(spec, source)
     decided: list[Decision] = []
     above = upstream(spec, source)
-    planned = tuple(_call(call, location, decided, _inner_retry(spec, location)) for location, call in calls(spec))
+    planned = _calls(spec, decided)
     found, roles = shares(spec.stacks)
     return Policy(
         name=f"{planned[-1].name}",
@@ -43,6 +43,18 @@ def design(spec: BreakerSpec, source: Source, options: Options) -> Policy:
         spec=spec,
         decisions=(*decided, *roles),
     )
+
+
+def _calls(spec: BreakerSpec, decided: list[Decision]) -> tuple[CallPlan, ...]:
+    """All calls, planned from the innermost outwards, since each has to wait for those within; told outermost first."""
+    planned: list[CallPlan] = []
+    told: list[list[Decision]] = []
+    for location, call in reversed(list(calls(spec))):
+        told.append([])
+        beneath = planned[-1] if planned else None
+        planned.append(_call(call, location, told[-1], _inner_retry(spec, location), beneath))
+    decided += [decision for several in reversed(told) for decision in several]
+    return tuple(reversed(planned))
 
 
 def _inner_retry(spec: BreakerSpec, location: Location) -> str | None:
@@ -57,10 +69,12 @@ def _inner_retry(spec: BreakerSpec, location: Location) -> str | None:
     return f"{call.caller} retries {call.operation} of {call.dependency}"
 
 
-def _call(call: Call, location: Location, decided: list[Decision], elsewhere: str | None) -> CallPlan:
+def _call(
+    call: Call, location: Location, decided: list[Decision], elsewhere: str | None, beneath: CallPlan | None
+) -> CallPlan:
     about = f"{spell(location)}." if location else ""
     known = _known(call, about, decided)
-    tried = tries(call, known, about, elsewhere)
+    tried = tries(call, known, about, elsewhere, beneath)
     breaker, about_breaker = openings.breaker(call, known, tried.timeout, about)
     bulkhead, about_bulkhead = openings.bulkhead(call, known, about)
     limit, about_limit = openings.limit(call, known, about)

@@ -10,7 +10,7 @@ from halfopen.quantities import spell_share
 from halfopen.vocabulary import Decision
 from halfopen_generators.breaker.formulas import rounded_up
 from halfopen_generators.breaker.latency import Latency
-from halfopen_generators.breaker.plan import Failure, Known, RetryPlan, Safety, TimeoutPlan
+from halfopen_generators.breaker.plan import CallPlan, Failure, Known, RetryPlan, Safety, TimeoutPlan
 from halfopen_generators.breaker.policy import policy
 from halfopen_generators.breaker.spec import AskedRetries, Call
 
@@ -35,7 +35,7 @@ def safety(call: Call) -> Safety:
     return "keyed" if call.idempotency_key else "unsafe"
 
 
-def tries(call: Call, known: Known, about: str, elsewhere: str | None = None) -> Tries:
+def tries(call: Call, known: Known, about: str, elsewhere: str | None = None, beneath: CallPlan | None = None) -> Tries:
     """Timeout and retries of a call.
 
     Args:
@@ -43,9 +43,13 @@ def tries(call: Call, known: Known, about: str, elsewhere: str | None = None) ->
         known: What is known of it.
         about: What the call's keys are called in decisions, such as `then[0].`.
         elsewhere: Who of the same chain tries again, if it isn't this call.
+        beneath: What the dependency calls in turn before it answers.
     """
     latency = Latency.through(known.p50, known.p99, known.p999)
     wanted = call.timeout or rounded_up(latency.quantile(1 - policy().timeout.false_share.value))
+    if call.timeout is None and beneath is not None:
+        # As long as what is called may still wait itself, there is an answer to wait for.
+        wanted = max(wanted, rounded_up(beneath.timeout.overall + known.p50))
     asked = call.retries or AskedRetries()
     why_not = _why_not(call, known, asked, elsewhere)
     wishes = _wishes(call, known, asked)
@@ -54,7 +58,7 @@ def tries(call: Call, known: Known, about: str, elsewhere: str | None = None) ->
     retry = _plan(wishes, attempts)
     timeout = TimeoutPlan(per_try, call.deadline if retry else per_try)
     decided = (
-        *_about_timeout(call, latency, timeout, wanted, about),
+        *_about_timeout(call, latency, timeout, wanted, about, beneath),
         *_about_retry(call, known, timeout, retry, why_not, about),
     )
     return Tries(timeout, retry, decided)
@@ -146,12 +150,17 @@ def _rounded_down(seconds: float) -> float:
     return max(0.001, int(seconds * 100) / 100 if seconds >= 0.1 else int(seconds * 1000) / 1000)  # noqa: PLR2004 - two digits
 
 
-def _about_timeout(call: Call, latency: Latency, timeout: TimeoutPlan, wanted: float, about: str) -> Iterator[Decision]:
+def _about_timeout(
+    call: Call, latency: Latency, timeout: TimeoutPlan, wanted: float, about: str, beneath: CallPlan | None
+) -> Iterator[Decision]:
     if call.timeout:
         return
     usual = spell_duration(policy().timeout.start.value)
     cut = spell_share(round(latency.above(timeout.per_try), 4))
     because = f"{cut} of healthy calls take longer, by the latency that was measured."
+    if beneath is not None:
+        waits = spell_duration(beneath.timeout.overall)
+        because += f" {beneath.caller} itself waits up to {waits} for {beneath.dependency}."
     if timeout.per_try < wanted:
         room = "the deadline" if timeout.per_try >= call.deadline else "two tries within the deadline"
         because += f" {spell_duration(wanted)} would cut off fewer, but {room} leaves no more room."
