@@ -200,7 +200,9 @@ def test_the_fault_is_put_in_and_taken_out(tmp_path: Path) -> None:
     env = {"TARGET": "http://shop", "TOXIPROXY": "http://toxi:8474"}
     put, slept, out = run(tmp_path, PAYMENT, None, env=env, fault=True)["done"]
     assert put[1] == "http://toxi:8474/proxies/payment/toxics"
-    assert (put[2]["type"], put[2]["attributes"]) == ("timeout", {"timeout": 0})
+    assert put[2] == {
+        "name": "payment-charge-card-hangs", "type": "timeout", "stream": "upstream", "attributes": {"timeout": 0},
+    }  # fmt: skip
     assert slept == ["sleep", 20]
     assert out == ["DELETE", f"http://toxi:8474/proxies/payment/toxics/{put[2]['name']}"]
     refused = run(tmp_path, PAYMENT, None, env=env, fault=True, status=404)

@@ -82,7 +82,8 @@ def _costs(call: CallPlan) -> Iterator[str]:
 
 
 def _false_opens(study: Study) -> Iterator[str]:
-    opens = sum(false_opens(cell) for (_, played), cell in study.cells.items() if played == DESIGN)
-    runs = sum(len(cell.outcomes) for (_, played), cell in study.cells.items() if played == DESIGN)
-    if opens:
-        yield f"In {runs} runs breakers opened {opens} time(s) before there was any trouble."
+    """Before the trouble begins all troubles are the same run, so one of them tells."""
+    cells = [cell for (_, played), cell in study.cells.items() if played == DESIGN]
+    if cells and (opens := false_opens(cells[0])):
+        runs, before = len(cells[0].outcomes), study.when.begins
+        yield f"While all was well, in the first {before:g} s of {runs} run(s), breakers opened {opens} time(s)."

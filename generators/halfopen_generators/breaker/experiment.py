@@ -255,7 +255,10 @@ def _reading(call: CallPlan, bounds: _Bounds) -> Iterator[str]:
         "**after** below its share: it doesn't recover. Either the breaker stays open (probes fail: look why), or "
         f"retries keep {call.dependency} down (tries for one call far above 1)."
     )
-    yield "Dropped iterations: the load generator was the bottleneck. Give it more processors, and repeat."
+    yield (
+        "Dropped iterations: more callers waited at once than the load generator has. If the times above are long, "
+        "that is why; if they are not, it was the bottleneck: give it more processors, and repeat."
+    )
     yield "One run is one run. Repeat it, at another hour, before you call it proved."
 
 
