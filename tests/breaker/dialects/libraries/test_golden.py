@@ -12,7 +12,7 @@ from tests.breaker.dialects.libraries.laws import everything, files
 from tests.golden_folder import GOLDEN, ROOT, kept
 from tests.house.places import imports
 
-LIBRARIES: list[Stack] = ["resilience4j", "python", "opossum", "cockatiel", "gobreaker", "failsafe-go"]
+LIBRARIES: list[Stack] = ["resilience4j", "python", "opossum", "cockatiel", "gobreaker", "failsafe-go", "polly"]
 READERS = ROOT / "generators" / "halfopen_generators" / "breaker" / "readers"
 
 
