@@ -15,8 +15,11 @@ from halfopen_generators.breaker.dialects.library import (
     ALL,
     figure,
     finer_than_millis,
+    layered,
     millis,
+    no_probe,
     percent,
+    probes,
     rate,
     rendered,
     told,
@@ -38,6 +41,7 @@ _FEWEST_PARTS = 5
 
 def says(call: CallPlan) -> tuple[Artifact, ...]:
     """A small package: the call, and what all calls share."""
+    call = layered(call)
     files = {
         "package.json": ("package.json.j2", "application/json"),
         "tsconfig.json": ("tsconfig.json.j2", "application/json"),
@@ -49,7 +53,7 @@ def says(call: CallPlan) -> tuple[Artifact, ...]:
 
 def unsaid(call: CallPlan) -> tuple[Unsaid, ...]:
     """What cockatiel has no word for."""
-    return told([_breaker_unsaid(call), _hedge(call), unplayed_timeout(call), finer_than_millis(call),
+    return told([_breaker_unsaid(call), _hedge(call), unplayed_timeout(call), no_probe(call), finer_than_millis(call),
                  uneven_rate(call)])  # fmt: skip
 
 
@@ -168,7 +172,7 @@ def _breaker(breaker: BreakerPlan) -> dict[str, object]:
         "minimum_calls": breaker.minimum_calls,
         "failure": figure(breaker.failure_ratio),
         "open_for": millis(breaker.open_for),
-        "probes": breaker.probes,
+        "probes": probes(breaker),
     }
 
 

@@ -17,8 +17,11 @@ from halfopen_generators.breaker.dialects.library import (
     ALL,
     figure,
     finer_than_millis,
+    layered,
     millis,
+    no_probe,
     percent,
+    probes,
     rate,
     rendered,
     told,
@@ -47,17 +50,21 @@ _REFUSALS: Mapping[Layer, str] = {"breaker": "circuitbreaker.ErrOpen", "limit": 
 
 def says(call: CallPlan) -> tuple[Artifact, ...]:
     """A small package: the call, and what all calls share."""
+    call = layered(call)
     files = {
         "go.mod": ("go.mod.j2", "text/plain"),
         "resilience.go": ("resilience.go.j2", _CODE),
-        f"{snake(call.name)}.go": ("call.go.j2", _CODE),
+        # A name that ends in _test or _linux would mean something to Go.
+        f"{snake(call.name)}_call.go": ("call.go.j2", _CODE),
     }
     return rendered("failsafe-go", files, _values(call), templates="failsafe_go")
 
 
 def unsaid(call: CallPlan) -> tuple[Unsaid, ...]:
     """What failsafe-go has no word for."""
-    return told([_breaker_unsaid(call), unplayed_timeout(call), finer_than_millis(call), uneven_rate(call)])
+    return told(
+        [_breaker_unsaid(call), unplayed_timeout(call), no_probe(call), finer_than_millis(call), uneven_rate(call)]
+    )
 
 
 def _breaker_unsaid(call: CallPlan) -> Iterator[Unsaid]:
@@ -154,14 +161,14 @@ def _retry(call: CallPlan) -> dict[str, object] | None:
 def _breaker(breaker: BreakerPlan) -> dict[str, object]:
     count = breaker.window == "count"
     # So many failed probes open it again; short of that, the rest has gone well.
-    failed = max(1, math.ceil(breaker.failure_ratio * breaker.probes - 1e-9))
+    failed = max(1, math.ceil(breaker.failure_ratio * probes(breaker) - 1e-9))
     return {
         "window": "0" if count else f"{millis(breaker.size)}*time.Millisecond",
         "minimum_calls": max(1, round(breaker.size)) if count else breaker.minimum_calls,
         "failure": figure(breaker.failure_ratio),
         "open_for": millis(breaker.open_for),
-        "probes": breaker.probes,
-        "successes": breaker.probes - failed + 1,
+        "probes": probes(breaker),
+        "successes": probes(breaker) - failed + 1,
     }
 
 

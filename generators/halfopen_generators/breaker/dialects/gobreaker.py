@@ -12,8 +12,11 @@ from halfopen_generators.breaker.dialects.library import (
     ALL,
     figure,
     finer_than_millis,
+    layered,
     millis,
+    no_probe,
     percent,
+    probes,
     rendered,
     told,
     type_name,
@@ -31,17 +34,19 @@ _OPEN = ("gobreaker.ErrOpenState", "gobreaker.ErrTooManyRequests")
 
 def says(call: CallPlan) -> tuple[Artifact, ...]:
     """A small package: the call, and what all calls share."""
+    call = layered(call)
     files = {
         "go.mod": ("go.mod.j2", "text/plain"),
         "resilience.go": ("resilience.go.j2", _CODE),
-        f"{snake(call.name)}.go": ("call.go.j2", _CODE),
+        # A name that ends in _test or _linux would mean something to Go.
+        f"{snake(call.name)}_call.go": ("call.go.j2", _CODE),
     }
     return rendered("gobreaker", files, _values(call))
 
 
 def unsaid(call: CallPlan) -> tuple[Unsaid, ...]:
     """What gobreaker has no word for."""
-    return told([_breaker_unsaid(call), _hedge(call), unplayed_timeout(call), finer_than_millis(call)])
+    return told([_breaker_unsaid(call), _hedge(call), unplayed_timeout(call), no_probe(call), finer_than_millis(call)])
 
 
 def _hedge(call: CallPlan) -> Iterator[Unsaid]:
@@ -149,7 +154,7 @@ def _breaker(call: CallPlan) -> dict[str, object] | None:
         "minimum_calls": breaker.minimum_calls,
         "failure": figure(breaker.failure_ratio),
         "open_for": millis(breaker.open_for),
-        "probes": breaker.probes,
+        "probes": probes(breaker),
     }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from halfopen.templates import environment, pascal
 from halfopen.vocabulary import Artifact
 from halfopen_generators.breaker.dialects import Unsaid
-from halfopen_generators.breaker.plan import CallPlan, Layer
+from halfopen_generators.breaker.plan import BreakerPlan, CallPlan, Layer
 from halfopen_generators.breaker.reading import Term, intended
 
 # A library in the caller's code can play all of a policy.
@@ -94,6 +95,22 @@ def unplayed_timeout(call: CallPlan) -> Iterator[Unsaid]:
     """A time-out of each try that another stack plays."""
     if "timeout" not in call.layers:
         yield Unsaid(("per_try",), "Another stack plays the time-out of a try.", "The deadline of all tries is kept.")
+
+
+def layered(call: CallPlan) -> CallPlan:
+    """The call without a fallback that no layer serves."""
+    return call if "fallback" in call.layers else replace(call, fallback=None)
+
+
+def probes(breaker: BreakerPlan) -> int:
+    """One at least: without a probe it would stay open for ever."""
+    return max(1, breaker.probes)
+
+
+def no_probe(call: CallPlan) -> Iterator[Unsaid]:
+    """A breaker that nothing closes again."""
+    if call.breaker and call.breaker.probes < 1:
+        yield Unsaid(("probes",), "Without a probe it would stay open for ever.", "One probe.")
 
 
 def told(found: Iterable[Iterator[Unsaid]]) -> tuple[Unsaid, ...]:

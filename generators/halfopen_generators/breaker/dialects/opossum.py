@@ -15,6 +15,7 @@ from halfopen_generators.breaker.dialects.library import (
     ALL,
     figure,
     finer_than_millis,
+    layered,
     millis,
     percent,
     rate,
@@ -36,6 +37,7 @@ _CAUSES: Mapping[Failure, str] = {"unreached": "Unreached", "unavailable": "Unav
 
 def says(call: CallPlan) -> tuple[Artifact, ...]:
     """A small package: the call, and what all calls share."""
+    call = layered(call)
     files = {
         "package.json": ("package.json.j2", "application/json"),
         "tsconfig.json": ("tsconfig.json.j2", "application/json"),

@@ -15,7 +15,10 @@ from halfopen_generators.breaker.dialects import Dialect, Unsaid
 from halfopen_generators.breaker.dialects.library import (
     ALL,
     figure,
+    layered,
+    no_probe,
     percent,
+    probes,
     rate,
     rendered,
     told,
@@ -33,6 +36,7 @@ _CAUSES: Mapping[Failure, str] = {"unreached": "Unreached", "unavailable": "Unav
 
 def says(call: CallPlan) -> tuple[Artifact, ...]:
     """The module of the call, and the one that all policies share."""
+    call = layered(call)
     files = {
         f"{snake(call.name)}_call.py": ("call.py.j2", _CODE),
         "resilience.py": ("resilience.py.j2", _CODE),
@@ -43,7 +47,7 @@ def says(call: CallPlan) -> tuple[Artifact, ...]:
 
 def unsaid(call: CallPlan) -> tuple[Unsaid, ...]:
     """What the module can't say: nothing but a rate that has no period."""
-    return told([unplayed_timeout(call), uneven_rate(call), _odd_count(call)])
+    return told([unplayed_timeout(call), no_probe(call), uneven_rate(call), _odd_count(call)])
 
 
 def _odd_count(call: CallPlan) -> Iterator[Unsaid]:
@@ -134,7 +138,7 @@ def _breaker(breaker: BreakerPlan) -> dict[str, object]:
         "slow_ratio": figure(breaker.slow_ratio or 0) if judged else None,
         "slow_after": figure(breaker.slow_after or 0) if judged else None,
         "open_for": figure(breaker.open_for),
-        "probes": breaker.probes,
+        "probes": probes(breaker),
     }
 
 

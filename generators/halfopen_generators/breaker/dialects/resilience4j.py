@@ -16,8 +16,11 @@ from halfopen_generators.breaker.dialects.library import (
     figure,
     finer_than_millis,
     fraction_of_a_second,
+    layered,
     millis,
+    no_probe,
     percent,
+    probes,
     rate,
     rendered,
     told,
@@ -66,6 +69,7 @@ _NEVER_SLOW = 86_400
 
 def says(call: CallPlan) -> tuple[Artifact, ...]:
     """application.yml, and the Java that goes with it."""
+    call = layered(call)
     name = type_name(call)
     files = {
         "application.yml": ("application.yml.j2", "application/yaml"),
@@ -81,7 +85,14 @@ def says(call: CallPlan) -> tuple[Artifact, ...]:
 def unsaid(call: CallPlan) -> tuple[Unsaid, ...]:
     """What Resilience4j has no word for."""
     return told(
-        [_hedge(call), unplayed_timeout(call), finer_than_millis(call), fraction_of_a_second(call), uneven_rate(call)]
+        [
+            _hedge(call),
+            unplayed_timeout(call),
+            no_probe(call),
+            finer_than_millis(call),
+            fraction_of_a_second(call),
+            uneven_rate(call),
+        ]
     )
 
 
@@ -178,7 +189,7 @@ def _breaker(breaker: BreakerPlan) -> dict[str, object]:
         "slow_after": millis(breaker.slow_after or 0) if judged else _NEVER_SLOW * 1000,
         "judged": judged,
         "open_for": millis(breaker.open_for),
-        "probes": breaker.probes,
+        "probes": probes(breaker),
     }
 
 

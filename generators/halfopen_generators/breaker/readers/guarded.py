@@ -94,9 +94,12 @@ class Guarded:
         return [layers.get(name, name) + by_whom for name in map(self.helper, around)]
 
     def resolved(self, said: Expression) -> Expression:
-        """What a constant or a field was set to; itself otherwise."""
-        name = dotted(said)
-        return self.constants.get(name, self.constants.get(name.rpartition(".")[2], said)) if name else said
+        """What a constant or a field was set to, by way of others perhaps; itself otherwise."""
+        here, seen = said, set[str]()
+        while (name := dotted(here)) and name not in seen:
+            seen.add(name)
+            here = self.constants.get(name, self.constants.get(name.rpartition(".")[2], here))
+        return here
 
     def number(self, said: Expression | None) -> Value:
         """The value of a literal or a constant; its text if it is neither, and nothing if there is nothing."""

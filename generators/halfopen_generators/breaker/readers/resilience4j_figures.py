@@ -48,8 +48,7 @@ def retry(settings: Settings | None, jitter: str, budget: float | None, *, break
     retried, ignored = said.get("retryexceptions"), said.get("ignoreexceptions", ())
 
     def again(cause: str) -> bool:
-        own = {cause, *_ABOVE[cause]}
-        return (retried is None or bool(own.intersection(_names(retried)))) and not own.intersection(_names(ignored))
+        return _caught(cause, retried, ignored)
 
     unknown = {"retryonexception", "retryexceptionpredicate", "retryonresult", "resultpredicate"}.intersection(said)
     on = {failure for cause, failure in _FAILURES.items() if again(cause)}
@@ -84,12 +83,25 @@ def breaker(settings: Settings | None) -> dict[Term, Value]:
         "size": size,
         # Of a count window it is never more than the window holds.
         "minimum_calls": min(minimum, size) if window == "count" else minimum,
-        "failure_ratio": _number(said["failureratethreshold"]) / 100,
+        "failure_ratio": _number(said["failureratethreshold"]) / 100 if _counts_failures(said) else "of other calls",
         "slow_ratio": slow if judged else None,
         "slow_after": slow_after if judged else None,
         "open_for": f"{open_for}, growing or drawn" if varies else open_for,
         "probes": _number(said["permittednumberofcallsinhalfopenstate"]),
     }
+
+
+def _counts_failures(said: Settings) -> bool:
+    """Whether it counts what the dependency is to blame for, and nothing else."""
+    listed = said.get("recordexceptions"), said.get("ignoreexceptions", ())
+    by_list = not {"recordexception", "recordfailurepredicate", "ignoreexception"}.intersection(said)
+    return by_list and {cause for cause in _ABOVE if _caught(cause, *listed)} == set(_FAILURES)
+
+
+def _caught(cause: str, listed: object, ignored: object) -> bool:
+    """Whether an exception is one of those that are listed, or all if none are, and none that is ignored."""
+    own = {cause, *_ABOVE[cause]}
+    return (listed is None or bool(own.intersection(_names(listed)))) and not own.intersection(_names(ignored))
 
 
 def bulkhead(settings: Settings) -> Value:

@@ -46,6 +46,11 @@ def files(stack: Stack, plan: CallPlan) -> dict[str, str]:
     return found
 
 
+def in_one(stack: Stack) -> str:
+    """All that a library has to say, in one text."""
+    return "\n".join(f"{path}\n{text}" for path, text in files(stack, everything()).items())
+
+
 def left_out(stack: Stack, plan: CallPlan) -> set[str]:
     """The terms that are told as unsaid."""
     return {term for unsaid in dialect(stack).unsaid(plan) for term in unsaid.terms}

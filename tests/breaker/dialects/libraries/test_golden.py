@@ -8,11 +8,11 @@ import pytest
 
 from halfopen_generators.breaker.dialects import MODULES, dialect
 from halfopen_generators.breaker.spec import Stack
-from tests.breaker.dialects.libraries.laws import everything, files
-from tests.golden_folder import GOLDEN, ROOT, kept
+from tests.breaker.dialects.libraries.laws import everything, files, in_one
+from tests.golden_folder import GOLDEN, ROOT, by_hash_seed, kept
 from tests.house.places import imports
 
-LIBRARIES: list[Stack] = ["resilience4j", "python", "opossum", "cockatiel", "gobreaker", "failsafe-go"]
+LIBRARIES: list[Stack] = ["resilience4j", "python", "opossum", "cockatiel", "gobreaker", "failsafe-go", "polly"]
 READERS = ROOT / "generators" / "halfopen_generators" / "breaker" / "readers"
 
 
@@ -20,6 +20,12 @@ READERS = ROOT / "generators" / "halfopen_generators" / "breaker" / "readers"
 def test_the_golden_files_are_what_comes_out(stack: Stack) -> None:
     found = {path.removeprefix(f"{stack}/"): text for path, text in files(stack, everything()).items()}
     assert kept(GOLDEN / f"breaker-{stack}", found) == found
+
+
+@pytest.mark.parametrize("stack", LIBRARIES)
+def test_the_same_bytes_come_from_every_process(stack: Stack) -> None:
+    told = by_hash_seed("tests.breaker.dialects.libraries.laws", f"in_one({stack!r})")
+    assert told == {in_one(stack)}
 
 
 @pytest.mark.parametrize("stack", LIBRARIES)

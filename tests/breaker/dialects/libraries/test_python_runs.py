@@ -8,6 +8,7 @@ import importlib
 import itertools
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -75,6 +76,14 @@ def test_it_is_typed_and_clean(plan: CallPlan, tmp_path: Path) -> None:
     chosen = "E,F,W,I,N,B,UP,SIM,RUF,ASYNC,C4,RET,PIE"
     ran([python, "-m", "ruff", "check", "--isolated", "--select", chosen, "--target-version", "py311", "."], folder)
     ran([python, "-m", "ruff", "format", "--isolated", "--check", "."], folder)
+
+
+def test_the_pinned_versions_are_those_it_is_run_with() -> None:
+    pinned = dict(line.split("==") for line in files("python", PLAN)["python/requirements.txt"].splitlines() if line)
+    for name in pinned:
+        there = importlib.util.find_spec(name) is not None
+        require(name, available=there, how_to_get="uv sync --extra oracles")
+    assert pinned == {name: version(name) for name in pinned}
 
 
 def guarded(modules: tuple[ModuleType, ModuleType], remote: Remote) -> Any:

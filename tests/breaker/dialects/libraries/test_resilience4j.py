@@ -80,6 +80,11 @@ def test_no_figure_is_changed_unseen() -> None:
         ([("        retry-exceptions:\n          - java.net.ConnectException\n", "        asked-by-nobody:\n")],
          "retried_on"),
         ([("          - java.util.concurrent.TimeoutException\n", "")], "retried_on"),
+        # What the breaker counts.
+        ([("        record-exceptions:\n          - java.net.ConnectException\n",
+           "        record-exceptions:\n          - java.lang.Exception\n")], "failure_ratio"),
+        ([("                .recordExceptions(\n                        ConnectException.class,\n",
+           "                .recordExceptions(\n")], "failure_ratio"),
         # The library's own defaults, for what isn't said.
         ([("        sliding-window-type: TIME_BASED\n", "")], "window"),
         ([("        minimum-number-of-calls: 20\n", "")], "minimum_calls"),

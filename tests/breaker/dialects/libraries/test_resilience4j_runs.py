@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
-from halfopen_generators.breaker.plan import BulkheadPlan, LimitPlan, RetryPlan, TimeoutPlan
-from tests.breaker.dialects.libraries.laws import everything, files
+from halfopen_generators.breaker.plan import BulkheadPlan, CallPlan, LimitPlan, RetryPlan, TimeoutPlan
+from tests.breaker.dialects.libraries.laws import everything, files, retrying_rejections
 from tests.breaker.dialects.libraries.projects import CACHE, INSTALL, laid_out, ran
+from tests.breaker.plans import BREAKER, RETRY, call
 from tests.oracles import require
 
 pytestmark = pytest.mark.oracle
@@ -26,18 +27,41 @@ PLAN = dataclasses.replace(
 )
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the run says, by name."""
+def compiled(plan: CallPlan, folder: Path) -> None:
+    """The generated code alone, by the sternest measure; what runs it is only a test."""
     asked = CACHE / "java" / "pom.xml"
     there = asked.is_file() and asked.read_text("utf-8") == (HERE / "pom.xml").read_text("utf-8")
     require("Resilience4j from Maven", available=there, how_to_get=INSTALL)
-    folder = tmp_path_factory.mktemp("resilience4j")
-    written = laid_out(files("resilience4j", dataclasses.replace(PLAN, limit=LimitPlan(1000))), folder)
-    sources = [path for path in written if path.suffix == ".java"]
+    sources = [path for path in laid_out(files("resilience4j", plan), folder) if path.suffix == ".java"]
     libraries = f"{CACHE}/java/lib/*"
-    # The generated code alone, by the sternest measure; what runs it is only a test.
     ran(["javac", "-Xlint:all", "-Werror", "-d", folder / "classes", "-cp", libraries, *sources], folder)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        call(),
+        retrying_rejections(),
+        dataclasses.replace(call(), key=None),
+        call(breaker=dataclasses.replace(BREAKER, window="count", size=30)),
+        call(retry=dataclasses.replace(RETRY, jitter="none", on=("unreached",))),
+        call(retry=None, bulkhead=None),
+        call(retry=None, breaker=None, bulkhead=None),
+        everything().only(frozenset({"fallback"})),
+        everything(dependency="new", operation="class"),
+    ],
+)
+def test_it_compiles_without_a_warning(plan: CallPlan, tmp_path: Path) -> None:
+    compiled(plan, tmp_path)
+    assert list(tmp_path.rglob("*Policy.class"))
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the run says, by name."""
+    folder = tmp_path_factory.mktemp("resilience4j")
+    compiled(dataclasses.replace(PLAN, limit=LimitPlan(1000)), folder)
+    libraries = f"{CACHE}/java/lib/*"
     ran(["javac", "-d", folder / "classes", "-cp", f"{folder}/classes:{libraries}", HERE / "Runs.java"], folder)
     run = ["java", "-cp", f"{folder}/classes:{libraries}", "com.example.calls.Runs"]
     lines = ran([*run, folder / "resilience4j" / "application.yml"], folder).splitlines()
