@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from halfopen_generators.breaker.spec import AskedRetries, Call
 
 RESILIENCE_LAW = 5
 IDEMPOTENCY_LAW = 7
+YEAR = 365 * 24 * 3600.0  # the longest duration that there is
 _ALL: tuple[Failure, ...] = ("unreached", "unavailable", "timeout")
 
 
@@ -38,7 +40,7 @@ def safety(call: Call) -> Safety:
 def tries(call: Call, known: Known, about: str) -> Tries:
     """Timeout and retries of a call. `about` is what the call's keys are called in decisions, such as `then[0].`."""
     latency = Latency.through(known.p50, known.p99, known.p999)
-    wanted = call.timeout or rounded_up(latency.quantile(1 - policy().timeout.false_share.value))
+    wanted = call.timeout or min(YEAR, rounded_up(latency.quantile(1 - policy().timeout.false_share.value)))
     asked = call.retries or AskedRetries()
     why_not = _why_not(call, known, asked)
     wishes = _wishes(call, known, asked)
@@ -47,7 +49,7 @@ def tries(call: Call, known: Known, about: str) -> Tries:
     retry = _plan(wishes, attempts)
     timeout = TimeoutPlan(per_try, call.deadline if retry else per_try)
     decided = (
-        *_about_timeout(call, latency, timeout, wanted, about),
+        *_about_timeout(call, latency, (timeout, attempts), wanted, about),
         *_about_retry(call, known, timeout, retry, why_not, about),
     )
     return Tries(timeout, retry, decided)
@@ -79,7 +81,9 @@ def _wishes(call: Call, known: Known, asked: AskedRetries) -> RetryPlan:
     """The retries as they are wished for, before the deadline says how many there can be."""
     figures = policy().retry
     first = asked.first_wait or min(
-        figures.first_wait.value, max(0.001, rounded_up(figures.share.value * call.deadline))
+        figures.first_wait.value,
+        max(0.001, rounded_up(figures.share.value * call.deadline)),
+        asked.longest_wait or math.inf,
     )
     factor = asked.factor or figures.factor.value
     attempts = asked.attempts or figures.most.value
@@ -90,7 +94,7 @@ def _wishes(call: Call, known: Known, asked: AskedRetries) -> RetryPlan:
         factor=factor,
         longest_wait=longest,
         jitter=asked.jitter or figures.jitter.value,
-        budget=asked.budget if asked.budget is not None else round(_room(known), 2),
+        budget=asked.budget if asked.budget is not None else int(_room(known) * 100 + 1e-9) / 100,
         on=_ALL,
         on_open=asked.on_open,
     )
@@ -126,10 +130,11 @@ def _fitting(call: Call, wishes: RetryPlan, most: int, wanted: float, latency: L
             return attempts, wanted
         # A quicker second try may be worth more than the last thousandth of patience, but not than a hundredth.
         least = latency.quantile(1 - policy().timeout.most_false.value)
-        if (attempts == most if asked else attempts == 2) and call.timeout is None and left / attempts >= least:  # noqa: PLR2004 - two tries are the fewest
-            return attempts, _rounded_down(left / attempts)
+        fewest, shorter = most if asked else 2, _rounded_down(left / attempts)
+        if attempts == fewest and call.timeout is None and shorter >= least and attempts * shorter <= left + 1e-9:
+            return attempts, shorter
         if asked:
-            return most, wanted
+            return most, min(wanted, call.deadline)
     return 1, min(wanted, call.deadline)
 
 
@@ -137,15 +142,22 @@ def _rounded_down(seconds: float) -> float:
     return max(0.001, int(seconds * 100) / 100 if seconds >= 0.1 else int(seconds * 1000) / 1000)  # noqa: PLR2004 - two digits
 
 
-def _about_timeout(call: Call, latency: Latency, timeout: TimeoutPlan, wanted: float, about: str) -> Iterator[Decision]:
+def _about_timeout(
+    call: Call, latency: Latency, tried: tuple[TimeoutPlan, int], wanted: float, about: str
+) -> Iterator[Decision]:
+    timeout, attempts = tried
     if call.timeout:
         return
     usual = spell_duration(policy().timeout.start.value)
     cut = spell_share(round(latency.above(timeout.per_try), 4))
     because = f"{cut} of healthy calls take longer, by the latency that was measured."
     if timeout.per_try < wanted:
-        room = "the deadline" if timeout.per_try >= call.deadline else "two tries within the deadline"
-        because += f" {spell_duration(wanted)} would cut off fewer, but {room} leaves no more room."
+        room = (
+            f"the deadline of {spell_duration(call.deadline)} leaves"
+            if timeout.per_try >= call.deadline
+            else f"{attempts} tries within {spell_duration(call.deadline)} leave"
+        )
+        because += f" {spell_duration(wanted)} would cut off fewer, but {room} no more room."
     yield Decision(
         about=f"{about}timeout",
         choice=spell_duration(timeout.per_try),
@@ -179,7 +191,7 @@ def _about_retry(
         f"{spell_share(retry.budget)}",
         because=f"{safe}; at worst they take {spell_duration(round(worst, 3))} of "
         f"{spell_duration(call.deadline)}; the budget keeps the dependency below "
-        f"{spell_share(round(known.rate * (1 + retry.budget) / known.capacity, 3))} of what it can do.",
+        f"{spell_share(rounded_up(known.rate * (1 + retry.budget) / known.capacity, 3))} of what it can do.",
         instead_of=(usual,),
         law=RESILIENCE_LAW,
     )
