@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 _SHARE = re.compile(r"^([0-9]+(?:\.[0-9]+)?)\s*%$")
 _RATE = re.compile(r"^([0-9]+(?:\.[0-9]+)?)\s*/\s*(s|m|min|h|d)$")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
-_MOST_A_SECOND = 10_000_000
+_LEAST_A_SECOND, _MOST_A_SECOND = 1e-8, 10_000_000
 
 
 def _share(value: Any) -> Any:
@@ -31,8 +31,8 @@ def _rate(value: Any) -> Any:
     rate = float(match[1]) / _SECONDS[match[2]]
     if rate == 0:
         raise ValueError("a rate is more than nothing: where nothing is called, nothing can be designed")
-    if rate > _MOST_A_SECOND:
-        raise ValueError(f"a rate is at most {_MOST_A_SECOND}/s")
+    if not _LEAST_A_SECOND <= rate <= _MOST_A_SECOND:
+        raise ValueError(f"a rate is at least 0.001/d and at most {_MOST_A_SECOND}/s")
     return rate
 
 

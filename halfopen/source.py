@@ -15,6 +15,7 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -352,12 +353,18 @@ def _keys_at(model: type[BaseModel], location: Location) -> tuple[str, ...]:
 
 def _properties_at(model: type[BaseModel], location: Location) -> dict[str, Mapping[str, Any]]:
     """What the model's JSON Schema says of each key at that place."""
-    schema = model.model_json_schema()
+    schema = _schema(model)
     here = _alternatives(schema, schema)
     for part in location:
         below = (branch for node in here for branch in _below(node, part))
         here = [found for branch in below for found in _alternatives(branch, schema)]
     return {key: said for node in here for key, said in node.get("properties", {}).items()}
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The model's JSON Schema, made once: a hostile file asks for it at ten thousand places."""
+    return model.model_json_schema()
 
 
 def _below(node: Mapping[str, Any], part: str | int) -> Iterable[Any]:

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from halfopen.durations import spell_duration
-from halfopen.quantities import spell_rate
+from halfopen.quantities import spell_rate, spell_share
 from halfopen.source import BadInput, Location, Problem, Source
 from halfopen_generators.breaker.spec import AskedBreaker, BreakerSpec, Call
+
+_LEAST_RATE = 1 / 86_400 * (1 - 1e-9)
+_MOST_ERRORS = 0.5
 
 
 def check_figures(spec: BreakerSpec, source: Source) -> None:
@@ -34,29 +37,61 @@ def _call(call: Call, location: Location, source: Source) -> Iterator[Problem]:
     for (lower, less), (higher, more) in pairwise(quantiles):
         if less > more:
             message = f"{higher} is {spell_duration(more)}, below {lower} ({spell_duration(less)}): a higher quantile "
-            yield source.problem((*location, "latency", higher), message + "is no shorter time.", spell_duration(more))
+            yield source.problem(
+                (*location, "latency", higher), message + "is never a shorter time.", spell_duration(more)
+            )
     if call.deadline < latency.p50:
         message = (
             f"the deadline of {spell_duration(call.deadline)} is below the median latency of "
             f"{spell_duration(latency.p50)}: more than half of all calls would be too late though all is well."
         )
         yield source.problem((*location, "deadline"), message, spell_duration(call.deadline))
-    if call.timeout is not None and call.timeout > call.deadline:
+    if call.timeout is not None and call.timeout < latency.p50:
         message = (
-            f"a timeout of {spell_duration(call.timeout)} waits beyond the deadline of {spell_duration(call.deadline)}."
+            f"a timeout of {spell_duration(call.timeout)} is below the median latency of "
+            f"{spell_duration(latency.p50)}: more than half of all tries would be cut off though all is well."
         )
         yield source.problem((*location, "timeout"), message, spell_duration(call.timeout))
+    if call.timeout is not None and call.timeout > call.deadline:
+        message = (
+            f"a timeout of {spell_duration(call.timeout)} waits beyond the deadline of "
+            f"{spell_duration(call.deadline)}: make it shorter, or leave it out."
+        )
+        yield source.problem((*location, "timeout"), message, spell_duration(call.timeout))
+    if call.traffic.rate < _LEAST_RATE:
+        message = "less than one call a day: no breaker learns anything from so few."
+        yield source.problem((*location, "traffic", "rate"), message, spell_rate(call.traffic.rate))
     if call.traffic.quiet_rate is not None and call.traffic.quiet_rate > call.traffic.rate:
         message = (
-            f"the quietest hour has {spell_rate(call.traffic.quiet_rate)}, the busiest {spell_rate(call.traffic.rate)}."
+            f"the quietest hour has {spell_rate(call.traffic.quiet_rate)}, more than the busiest with "
+            f"{spell_rate(call.traffic.rate)}: `rate` is that of the busiest."
         )
         yield source.problem((*location, "traffic", "quiet_rate"), message, spell_rate(call.traffic.quiet_rate))
     if call.caller == call.dependency:
-        yield source.problem((*location, "dependency"), f"{call.caller} calls itself.", call.dependency)
+        yield source.problem((*location, "dependency"), f"{call.caller} calls itself: a call leads to another service.")
     if call.fallback_dependency is not None and call.fallback in (None, "none"):
-        yield source.problem((*location, "fallback_dependency"), "there is no fallback that could call it.")
+        yield source.problem(
+            (*location, "fallback_dependency"), "there is no fallback that could call it: say which, or leave this out."
+        )
+    yield from _errors(call, location, source)
     yield from _breaker(call.breaker or AskedBreaker(), (*location, "breaker"), source)
     yield from _retries(call, (*location, "retries"), source)
+
+
+def _errors(call: Call, location: Location, source: Source) -> Iterator[Problem]:
+    ratio = call.breaker.failure_ratio if call.breaker else None
+    if ratio and call.error_rate >= ratio:
+        message = (
+            f"{spell_share(call.error_rate)} of calls fail when all is well, and at {spell_share(ratio)} the breaker "
+            "opens: set it higher."
+        )
+        yield source.problem((*location, "breaker", "failure_ratio"), message, spell_share(ratio))
+    elif call.error_rate > _MOST_ERRORS:
+        message = (
+            f"{spell_share(call.error_rate)} of calls fail, more than succeed: this is the share when all is well, and "
+            "no breaker can tell trouble from it."
+        )
+        yield source.problem((*location, "error_rate"), message, spell_share(call.error_rate))
 
 
 def _breaker(asked: AskedBreaker, location: Location, source: Source) -> Iterator[Problem]:
@@ -69,7 +104,9 @@ def _breaker(asked: AskedBreaker, location: Location, source: Source) -> Iterato
         yield source.problem(place, "a count window has a number of calls, such as 100.", spell_duration(asked.size))
     for key in ("failure_ratio", "slow_ratio"):
         if getattr(asked, key) == 0:
-            yield source.problem((*location, key), "at 0% it opens when nothing has failed.", "0%")
+            yield source.problem(
+                (*location, key), "at 0% it opens though nothing is wrong: say how much is too much.", "0%"
+            )
 
 
 def _retries(call: Call, location: Location, source: Source) -> Iterator[Problem]:
@@ -79,7 +116,7 @@ def _retries(call: Call, location: Location, source: Source) -> Iterator[Problem
     if asked.longest_wait < asked.first_wait:
         message = (
             f"the longest wait of {spell_duration(asked.longest_wait)} is below the first of "
-            f"{spell_duration(asked.first_wait)}."
+            f"{spell_duration(asked.first_wait)}: waits only grow."
         )
         yield source.problem((*location, "longest_wait"), message, spell_duration(asked.longest_wait))
 

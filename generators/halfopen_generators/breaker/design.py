@@ -78,7 +78,7 @@ def _call(
     breaker, about_breaker = openings.breaker(call, known, tried.timeout, about)
     bulkhead, about_bulkhead = openings.bulkhead(call, known, about)
     limit, about_limit = openings.limit(call, known, about)
-    hedge, about_hedge = openings.hedge(call, known, about)
+    hedge, about_hedge = openings.hedge(call, known, tried, about)
     decided += [*tried.decisions, *about_breaker, *about_bulkhead, *about_limit, *about_hedge]
     decided += _about_fallback(call, about)
     there: dict[Layer, object] = {
@@ -130,11 +130,18 @@ def _known(call: Call, about: str, decided: list[Decision]) -> Known:
         recovery_time=call.recovery_time or assumed.recovery.value,
         shards=call.shards,
         hosts=call.hosts,
-        capacity=call.capacity or call.traffic.rate * assumed.capacity.value,
+        # What answers one call after the other does so many at least.
+        capacity=call.capacity or max(call.traffic.rate * assumed.capacity.value, 1 / latency.mean),
     )
+    why_capacity = assumed.capacity.source
+    if known.capacity > call.traffic.rate * assumed.capacity.value:
+        why_capacity = (
+            f"It takes {spell_duration(round(latency.mean, 3) or 0.001)} on average, so that one call after the other "
+            "makes as many. An assumption: measure it."
+        )
     for key, given, taken, because in (
         ("traffic.quiet_rate", call.traffic.quiet_rate, spell_rate(known.quiet_rate), assumed.quiet.source),
-        ("capacity", call.capacity, spell_rate(known.capacity), assumed.capacity.source),
+        ("capacity", call.capacity, spell_rate(known.capacity), why_capacity),
         ("recovery_time", call.recovery_time, spell_duration(known.recovery_time), assumed.recovery.source),
     ):
         if given is None:

@@ -6,9 +6,9 @@ Durations are held as seconds, shares as 0 to 1, rates as calls a second.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from halfopen.durations import Duration
 from halfopen.quantities import Rate, Share
@@ -122,10 +122,17 @@ class Call(_Spec):
     bulkhead: AskedBulkhead | None = None
 
 
+def _not_too_many(value: Any) -> Any:
+    """Refuse the list before anything is said of each of its ten thousand items."""
+    if isinstance(value, list | tuple) and len(value) > MAX_CALLS:
+        raise ValueError(f"a chain has at most {MAX_CALLS} calls behind the first, this one {len(value)}")
+    return value
+
+
 class BreakerSpec(Call):
     """What `/circuit-breaker` is asked: a call, and perhaps the calls around it."""
 
-    then: tuple[Call, ...] = Field(
+    then: Annotated[tuple[Call, ...], BeforeValidator(_not_too_many, json_schema_input_type=tuple[Call, ...])] = Field(
         default=(),
         max_length=MAX_CALLS,
         description="The rest of the chain: what the dependency calls before it answers, and so on inwards.",

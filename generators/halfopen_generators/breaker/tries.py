@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from halfopen_generators.breaker.spec import AskedRetries, Call
 
 RESILIENCE_LAW = 5
 IDEMPOTENCY_LAW = 7
+YEAR = 365 * 24 * 3600.0  # the longest duration that there is
 _ALL: tuple[Failure, ...] = ("unreached", "unavailable", "timeout")
 
 
@@ -46,10 +48,10 @@ def tries(call: Call, known: Known, about: str, elsewhere: str | None = None, be
         beneath: What the dependency calls in turn before it answers.
     """
     latency = Latency.through(known.p50, known.p99, known.p999)
-    wanted = call.timeout or rounded_up(latency.quantile(1 - policy().timeout.false_share.value))
+    wanted = call.timeout or min(YEAR, rounded_up(latency.quantile(1 - policy().timeout.false_share.value)))
     if call.timeout is None and beneath is not None:
         # As long as what is called may still wait itself, there is an answer to wait for.
-        wanted = max(wanted, rounded_up(beneath.timeout.overall + known.p50))
+        wanted = min(YEAR, max(wanted, rounded_up(beneath.timeout.overall + known.p50)))
     asked = call.retries or AskedRetries()
     why_not = _why_not(call, known, asked, elsewhere)
     wishes = _wishes(call, known, asked)
@@ -58,7 +60,7 @@ def tries(call: Call, known: Known, about: str, elsewhere: str | None = None, be
     retry = _plan(wishes, attempts)
     timeout = TimeoutPlan(per_try, call.deadline if retry else per_try)
     decided = (
-        *_about_timeout(call, latency, timeout, wanted, about, beneath),
+        *_about_timeout(call, latency, (timeout, attempts), wanted, about, beneath),
         *_about_retry(call, known, timeout, retry, why_not, about),
     )
     return Tries(timeout, retry, decided)
@@ -92,7 +94,9 @@ def _wishes(call: Call, known: Known, asked: AskedRetries) -> RetryPlan:
     """The retries as they are wished for, before the deadline says how many there can be."""
     figures = policy().retry
     first = asked.first_wait or min(
-        figures.first_wait.value, max(0.001, rounded_up(figures.share.value * call.deadline))
+        figures.first_wait.value,
+        max(0.001, rounded_up(figures.share.value * call.deadline)),
+        asked.longest_wait or math.inf,
     )
     factor = asked.factor or figures.factor.value
     attempts = asked.attempts or figures.most.value
@@ -103,7 +107,7 @@ def _wishes(call: Call, known: Known, asked: AskedRetries) -> RetryPlan:
         factor=factor,
         longest_wait=longest,
         jitter=asked.jitter or figures.jitter.value,
-        budget=asked.budget if asked.budget is not None else round(_room(known), 2),
+        budget=asked.budget if asked.budget is not None else int(_room(known) * 100 + 1e-9) / 100,
         on=_ALL,
         on_open=asked.on_open,
     )
@@ -139,10 +143,11 @@ def _fitting(call: Call, wishes: RetryPlan, most: int, wanted: float, latency: L
             return attempts, wanted
         # A quicker second try may be worth more than the last thousandth of patience, but not than a hundredth.
         least = latency.quantile(1 - policy().timeout.most_false.value)
-        if (attempts == most if asked else attempts == 2) and call.timeout is None and left / attempts >= least:  # noqa: PLR2004 - two tries are the fewest
-            return attempts, _rounded_down(left / attempts)
+        fewest, shorter = most if asked else 2, _rounded_down(left / attempts)
+        if attempts == fewest and call.timeout is None and shorter >= least and attempts * shorter <= left + 1e-9:
+            return attempts, shorter
         if asked:
-            return most, wanted
+            return most, min(wanted, call.deadline)
     return 1, min(wanted, call.deadline)
 
 
@@ -151,8 +156,14 @@ def _rounded_down(seconds: float) -> float:
 
 
 def _about_timeout(
-    call: Call, latency: Latency, timeout: TimeoutPlan, wanted: float, about: str, beneath: CallPlan | None
+    call: Call,
+    latency: Latency,
+    tried: tuple[TimeoutPlan, int],
+    wanted: float,
+    about: str,
+    beneath: CallPlan | None,
 ) -> Iterator[Decision]:
+    timeout, attempts = tried
     if call.timeout:
         return
     usual = spell_duration(policy().timeout.start.value)
@@ -162,8 +173,12 @@ def _about_timeout(
         waits = spell_duration(beneath.timeout.overall)
         because += f" {beneath.caller} itself waits up to {waits} for {beneath.dependency}."
     if timeout.per_try < wanted:
-        room = "the deadline" if timeout.per_try >= call.deadline else "two tries within the deadline"
-        because += f" {spell_duration(wanted)} would cut off fewer, but {room} leaves no more room."
+        room = (
+            f"the deadline of {spell_duration(call.deadline)} leaves"
+            if timeout.per_try >= call.deadline
+            else f"{attempts} tries within {spell_duration(call.deadline)} leave"
+        )
+        because += f" {spell_duration(wanted)} would cut off fewer, but {room} no more room."
     yield Decision(
         about=f"{about}timeout",
         choice=spell_duration(timeout.per_try),
@@ -197,7 +212,7 @@ def _about_retry(
         f"{spell_share(retry.budget)}",
         because=f"{safe}; at worst they take {spell_duration(round(worst, 3))} of "
         f"{spell_duration(call.deadline)}; the budget keeps the dependency below "
-        f"{spell_share(round(known.rate * (1 + retry.budget) / known.capacity, 3))} of what it can do.",
+        f"{spell_share(rounded_up(known.rate * (1 + retry.budget) / known.capacity, 3))} of what it can do.",
         instead_of=(usual,),
         law=RESILIENCE_LAW,
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from halfopen.source import BadInput, Source, nearest, read_source, spell, validate
+from halfopen.source import BadInput, Problem, Source, nearest, read_source, spell, validate
 from halfopen.system import Edge, System
 from halfopen_generators.breaker.plan import Upstream
 from halfopen_generators.breaker.spec import BreakerSpec
 
 PLACE = ("architecture",)
+_READABLE = 20
 
 
 def upstream(spec: BreakerSpec, source: Source) -> tuple[Upstream, ...]:
@@ -30,14 +31,20 @@ def upstream(spec: BreakerSpec, source: Source) -> tuple[Upstream, ...]:
 def _known(spec: BreakerSpec, system: System, source: Source) -> None:
     """Refuse a call that the architecture doesn't have."""
     if spec.caller not in system.services:
-        near = nearest(spec.caller, system.services)
-        hint = f" Did you mean {near}?" if near else ""
-        message = f"{spec.architecture} has no service {spec.caller!r}.{hint}"
-        raise BadInput([source.problem(("caller",), message, spec.caller, tuple(sorted(system.services))[:20])])
+        message = f"{spec.architecture} has no service {spec.caller!r}."
+        raise BadInput([_unknown("caller", message, spec.caller, sorted(system.services), source)])
     called = tuple(dict.fromkeys(edge.to for edge in system.services[spec.caller].calls))
     if spec.dependency not in called:
         message = f"{spec.architecture} has no call from {spec.caller} to {spec.dependency}."
-        raise BadInput([source.problem(("dependency",), message, spec.dependency, called)])
+        raise BadInput([_unknown("dependency", message, spec.dependency, called, source)])
+
+
+def _unknown(key: str, message: str, name: str, known: Sequence[str], source: Source) -> Problem:
+    """With the nearest of those that are known, and with all of them where they are few enough to be read."""
+    if len(known) <= _READABLE:
+        return source.problem((key,), message, name, known)
+    near = nearest(name, known)
+    return source.problem((key,), f"{message} Did you mean {near}?" if near else message, name)
 
 
 def _worst(system: System, caller: str, found: Source) -> tuple[Upstream, ...]:
@@ -53,16 +60,17 @@ def _worst(system: System, caller: str, found: Source) -> tuple[Upstream, ...]:
     circles = {name: number for number, part in enumerate(nx.strongly_connected_components(graph)) for name in part}
     graph.remove_edges_from([(one, other) for one, other in graph.edges if circles[one] == circles[other]])
     # The best way to each: the product of tries, then the number of calls; the first by name of those that are alike.
-    best: dict[str, tuple[int, int, tuple[str, ...]]] = {}
+    best: dict[str, tuple[int, int, str]] = {}
     for name in nx.lexicographical_topological_sort(graph):
         ways = [
-            (best[before][0] * _attempts(graph.edges[before, name]["edge"]), best[before][1] + 1, best[before][2])
+            (best[before][0] * _attempts(graph.edges[before, name]["edge"]), best[before][1] + 1, before)
             for before in sorted(graph.predecessors(name))
         ]
-        product, length, path = max(ways, key=lambda way: way[:2], default=(1, 0, ()))
-        best[name] = (product, length, (*path, name))
-    path = best[caller][2]
-    return tuple(_upstream(graph, found, one, other) for one, other in pairwise(path))
+        best[name] = max(ways, key=lambda way: way[:2], default=(1, 0, ""))
+    path = [caller]
+    while before := best[path[-1]][2]:
+        path.append(before)
+    return tuple(_upstream(graph, found, one, other) for one, other in pairwise(reversed(path)))
 
 
 def _edges(system: System) -> Iterator[tuple[str, int, Edge]]:
