@@ -66,4 +66,4 @@ def test_a_page_has_the_title_and_the_law_that_its_findings_bear(code: str) -> N
 @pytest.mark.parametrize("code", CODES)
 def test_a_page_names_only_notes_that_there_are(code: str) -> None:
     known = {note.id for note in knowledge().notes}
-    assert {name for name in re.findall(r"\(note ([\w-]+)\)", explain(code))} <= known
+    assert set(re.findall(r"\(note ([\w-]+)\)", explain(code))) <= known

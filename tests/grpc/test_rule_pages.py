@@ -35,7 +35,9 @@ def found(code: str, section: str, folder: Path) -> dict[str, Finding]:
 
 
 def test_every_page_of_its_own_family_has_a_rule_and_every_rule_a_page() -> None:
-    assert [code for code in codes() if code.startswith("PRT")] == sorted(code for code in CODES if code.startswith("PRT"))
+    assert [code for code in codes() if code.startswith("PRT")] == sorted(
+        code for code in CODES if code.startswith("PRT")
+    )
     assert set(CODES) <= set(codes())
 
 

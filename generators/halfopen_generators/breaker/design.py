@@ -17,7 +17,7 @@ from halfopen_generators.breaker.policy import policy
 from halfopen_generators.breaker.shares import shares
 from halfopen_generators.breaker.spec import BreakerSpec, Call
 from halfopen_generators.breaker.tries import safety, tries
-from halfopen_generators.breaker.upstream import upstream
+from halfopen_generators.breaker.upstream import around
 
 RESILIENCE_LAW = 5
 
@@ -31,8 +31,12 @@ def design(spec: BreakerSpec, source: Source, options: Options) -> Policy:
     del options  # what is tuned is looked for by `check`
     check_figures(spec, source)
     decided: list[Decision] = []
-    above = upstream(spec, source)
-    planned = tuple(_call(call, location, decided, _inner_retry(spec, location)) for location, call in calls(spec))
+    above, shared = around(spec, source)
+    within = (*(call.deadline for call in spec.then), 0.0)
+    planned = tuple(
+        _call(call, location, decided, _inner_retry(spec, location), inner)
+        for (location, call), inner in zip(calls(spec), within, strict=True)
+    )
     found, roles = shares(spec.stacks)
     return Policy(
         name=f"{planned[-1].name}",
@@ -42,6 +46,7 @@ def design(spec: BreakerSpec, source: Source, options: Options) -> Policy:
         objective=spec.objective,
         spec=spec,
         decisions=(*decided, *roles),
+        shared=shared,
     )
 
 
@@ -57,10 +62,10 @@ def _inner_retry(spec: BreakerSpec, location: Location) -> str | None:
     return f"{call.caller} retries {call.operation} of {call.dependency}"
 
 
-def _call(call: Call, location: Location, decided: list[Decision], elsewhere: str | None) -> CallPlan:
+def _call(call: Call, location: Location, decided: list[Decision], elsewhere: str | None, inner: float) -> CallPlan:
     about = f"{spell(location)}." if location else ""
     known = _known(call, about, decided)
-    tried = tries(call, known, about, elsewhere)
+    tried = tries(call, known, about, elsewhere, inner)
     breaker, about_breaker = openings.breaker(call, known, tried.timeout, about)
     bulkhead, about_bulkhead = openings.bulkhead(call, known, about)
     limit, about_limit = openings.limit(call, known, about)

@@ -35,7 +35,7 @@ def safety(call: Call) -> Safety:
     return "keyed" if call.idempotency_key else "unsafe"
 
 
-def tries(call: Call, known: Known, about: str, elsewhere: str | None = None) -> Tries:
+def tries(call: Call, known: Known, about: str, elsewhere: str | None = None, inner: float = 0.0) -> Tries:
     """Timeout and retries of a call.
 
     Args:
@@ -43,18 +43,24 @@ def tries(call: Call, known: Known, about: str, elsewhere: str | None = None) ->
         known: What is known of it.
         about: What the call's keys are called in decisions, such as `then[0].`.
         elsewhere: Who of the same chain tries again, if it isn't this call.
+        inner: How long the dependency itself waits for what it calls in the same chain.
     """
     latency = Latency.through(known.p50, known.p99, known.p999)
-    wanted = call.timeout or rounded_up(latency.quantile(1 - policy().timeout.false_share.value))
+    # Longer than what is waited for further in, by what the dependency takes beside it.
+    longer = rounded_up(inner + known.p50) if inner else 0.0
+    usual = rounded_up(latency.quantile(1 - policy().timeout.false_share.value))
+    wanted = call.timeout or max(usual, longer)
     asked = call.retries or AskedRetries()
     why_not = _why_not(call, known, asked, elsewhere)
     wishes = _wishes(call, known, asked)
     most = asked.attempts or (1 if why_not else policy().retry.most.value)
-    attempts, per_try = _fitting(call, wishes, most, wanted, latency)
+    # A quicker second try may be worth more than the last thousandth of patience, but not than a hundredth.
+    least = max(latency.quantile(1 - policy().timeout.most_false.value), longer)
+    attempts, per_try = _fitting(call, wishes, most, wanted, least)
     retry = _plan(wishes, attempts)
     timeout = TimeoutPlan(per_try, call.deadline if retry else per_try)
     decided = (
-        *_about_timeout(call, latency, timeout, wanted, about),
+        *_about_timeout(call, latency, timeout, wanted, about, inner if longer > usual else 0.0),
         *_about_retry(call, known, timeout, retry, why_not, about),
     )
     return Tries(timeout, retry, decided)
@@ -124,8 +130,8 @@ def _waits(wishes: RetryPlan, attempts: int) -> tuple[float, ...]:
     return tuple(min(wishes.longest_wait, wishes.first_wait * wishes.factor**n) for n in range(attempts - 1)) or (0.0,)
 
 
-def _fitting(call: Call, wishes: RetryPlan, most: int, wanted: float, latency: Latency) -> tuple[int, float]:
-    """How many tries the deadline has room for, and how long each may take."""
+def _fitting(call: Call, wishes: RetryPlan, most: int, wanted: float, least: float) -> tuple[int, float]:
+    """How many tries the deadline has room for, and how long each may take: what is wanted, or no less than that."""
     asked = call.retries is not None and call.retries.attempts is not None
     if asked and call.timeout:
         return most, wanted  # whether it fits is for a rule to say
@@ -133,8 +139,6 @@ def _fitting(call: Call, wishes: RetryPlan, most: int, wanted: float, latency: L
         left = call.deadline - sum(_waits(wishes, attempts))
         if attempts * wanted <= left + 1e-9:
             return attempts, wanted
-        # A quicker second try may be worth more than the last thousandth of patience, but not than a hundredth.
-        least = latency.quantile(1 - policy().timeout.most_false.value)
         if (attempts == most if asked else attempts == 2) and call.timeout is None and left / attempts >= least:  # noqa: PLR2004 - two tries are the fewest
             return attempts, _rounded_down(left / attempts)
         if asked:
@@ -146,12 +150,16 @@ def _rounded_down(seconds: float) -> float:
     return max(0.001, int(seconds * 100) / 100 if seconds >= 0.1 else int(seconds * 1000) / 1000)  # noqa: PLR2004 - two digits
 
 
-def _about_timeout(call: Call, latency: Latency, timeout: TimeoutPlan, wanted: float, about: str) -> Iterator[Decision]:
+def _about_timeout(
+    call: Call, latency: Latency, timeout: TimeoutPlan, wanted: float, about: str, inner: float
+) -> Iterator[Decision]:
     if call.timeout:
         return
     usual = spell_duration(policy().timeout.start.value)
     cut = spell_share(round(latency.above(timeout.per_try), 4))
     because = f"{cut} of healthy calls take longer, by the latency that was measured."
+    if inner:
+        because += f" {call.dependency} itself waits up to {spell_duration(inner)} further in."
     if timeout.per_try < wanted:
         room = "the deadline" if timeout.per_try >= call.deadline else "two tries within the deadline"
         because += f" {spell_duration(wanted)} would cut off fewer, but {room} leaves no more room."

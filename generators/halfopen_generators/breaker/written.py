@@ -18,7 +18,9 @@ def written(found: Finding, spec: BreakerSpec) -> Finding:
     """The finding with those of its places that the user wrote; where none is, the call's operation."""
     kept = dict.fromkeys(place for each in found.evidence if (place := _written(each, spec)) is not None)
     # What a place lies in tells nothing more.
-    evidence = tuple(one for one in kept if not any(f"{other}".startswith(f"{one}.") for other in kept)) or (at(*_call(_location(found.evidence[0].path)), "operation"),)
+    evidence = tuple(one for one in kept if not any(f"{other}".startswith(f"{one}.") for other in kept)) or (
+        at(*_call(_location(found.evidence[0].path)), "operation"),
+    )
     return found.model_copy(update={"evidence": evidence})
 
 
