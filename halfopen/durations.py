@@ -19,7 +19,8 @@ def _seconds(value: Any) -> Any:
         match = _DURATION.match(value.strip())
         if match is None:
             raise ValueError("a duration is a number and a unit, such as 200ms, 2s, 5m or 1h")
-        value = float(match[1]) * _SECONDS[match[2]]
+        # In decimals, so that 43ms is the same number as 0.043s.
+        value = float(Decimal(match[1]) * Decimal(repr(_SECONDS[match[2]])))
         if not _SHORTEST <= value <= _LONGEST:
             raise ValueError("a duration is at least 1ms and at most 8760h, a year")
         return value

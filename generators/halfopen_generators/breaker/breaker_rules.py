@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 
 from halfopen.durations import spell_duration
 from halfopen.findings import at
@@ -32,13 +33,14 @@ def never_opens(call: CallPlan) -> Iterator[Finding]:
     if quiet >= breaker.minimum_calls - _SLIGHTLY:
         return
     always = busy < breaker.minimum_calls - _SLIGHTLY
+    opens = "late or never" if always else "late or not at all then"
     rate = _seen(call, call.known.rate if always else call.known.quiet_rate)
     shard = " and shard" if call.known.shards > 1 and call.per_shard else ""
     yield finding(
         "RES06",
         f"{'Even at the busiest hour' if always else 'In quiet hours'} {spell_duration(breaker.size)} hold "
-        f"{busy if always else quiet:.3g} calls on average ({spell_rate(rate)} of each instance{shard}); the breaker "
-        f"waits for {breaker.minimum_calls}, so it opens {'late or never' if always else 'late or not at all then'}.",
+        f"{spell_figure(busy if always else quiet)} calls on average ({spell_rate(rate)} of each instance{shard}); "
+        f"the breaker waits for {breaker.minimum_calls}, so it opens {opens}.",
         f"`{_larger_window(call, breaker)}`, or fewer minimum_calls.",
         at(*call.location, "breaker", "minimum_calls"),
         at(*call.location, "breaker", "size"),
@@ -86,8 +88,8 @@ def probes(call: CallPlan) -> Iterator[Finding]:
         yield finding(
             "RES09",
             f"Half-open it lets {breaker.probes} calls of each instance through, and in the "
-            f"{spell_duration(breaker.open_for)} before it held back {held:.3g}: a dependency that is down gets most "
-            "of its calls all the same.",
+            f"{spell_duration(breaker.open_for)} before it held back {spell_figure(held)}: a dependency that is down "
+            "gets most of its calls all the same.",
             f"{fix}, or a longer open_for.",
             place,
             at(*call.location, "breaker", "open_for"),
@@ -128,13 +130,16 @@ def false_opens(call: CallPlan) -> Iterator[Finding]:
     if chance <= policy().breaker.false_open.value or every > _MONTH:
         return
     over = f" over all {call.known.instances} instances" if call.known.instances > 1 else ""
+    late, most = wrong - call.known.error_rate, policy().timeout.most_false.value
+    cut = f" ({spell_share(round(late, 5))} by the timeout alone)" if late > most + _SLIGHTLY else ""
     yield finding(
         "RES23",
-        f"{spell_share(round(wrong, 5))} of calls fail when all is well, so by chance {needed} of {held} do, which "
-        f"opens it, about every {_about(every)} of quiet hours{over}.",
-        f"`{_calmer(breaker, wrong)}`, or leave both out and have them decided.",
+        f"{spell_share(round(wrong, 5))} of calls fail when all is well{cut}, so about every {_about(every)} of quiet "
+        f"hours{over} {needed} of {held} do, which opens it.",
+        _calmer(call, breaker, wrong, late),
         at(*call.location, "breaker", "minimum_calls"),
         at(*call.location, "breaker", "failure_ratio"),
+        *([at(*call.location, "timeout"), at(*call.location, "deadline")] if cut else []),
         at(*call.location, "error_rate"),
         severity=Severity.ERROR if every < _DAY else Severity.WARNING,
     )
@@ -144,15 +149,29 @@ def _fewest(call: CallPlan, breaker: BreakerPlan) -> tuple[int, float]:
     """As few calls as a window holds that is judged, which is in quiet hours, and how many seconds it takes."""
     quiet = _seen(call, call.known.quiet_rate)
     if breaker.window == "count":
-        held = max(breaker.minimum_calls, int(breaker.size))
+        held = min(max(breaker.minimum_calls, int(breaker.size)), MOST_CALLS)
         return held, held / quiet
     mean = quiet * breaker.size
     # Three standard deviations fewer than usual, as a Poisson number is once in a thousand windows.
-    held = max(breaker.minimum_calls, int(mean - 3 * math.sqrt(mean)))
+    held = min(max(breaker.minimum_calls, int(mean - 3 * math.sqrt(mean))), MOST_CALLS)
     return held, max(breaker.size, held / quiet)
 
 
-def _calmer(breaker: BreakerPlan, wrong: float) -> str:
+def _calmer(call: CallPlan, breaker: BreakerPlan, wrong: float, late: float) -> str:
+    """What leaves the usual errors below what opens it: first the timeout, where it makes most of them."""
+    most = policy().timeout.most_false.value
+    if late <= most + _SLIGHTLY:
+        return f"{_more_calls(breaker, wrong)}, or leave both out and have them decided."
+    return f"{longer_timeout(call)} and {_more_calls(breaker, call.known.error_rate + most)}."
+
+
+def longer_timeout(call: CallPlan) -> str:
+    """The 99th percentile as the timeout, and as the deadline where that is shorter."""
+    p99 = spell_duration(call.known.p99)
+    return f"`deadline: {p99}` and `timeout: {p99}`" if call.deadline < call.known.p99 else f"`timeout: {p99}`"
+
+
+def _more_calls(breaker: BreakerPlan, wrong: float) -> str:
     """The fewest calls by which that share of errors doesn't open it, and a higher ratio where none do."""
     figures = policy().breaker
     for ratio in (breaker.failure_ratio, *(tenth / 10 for tenth in range(1, 11))):
@@ -162,13 +181,18 @@ def _calmer(breaker: BreakerPlan, wrong: float) -> str:
         if needed is not None:
             higher = f", failure_ratio: {spell_share(ratio)}" if ratio > breaker.failure_ratio else ""
             larger = f", size: {needed}" if breaker.window == "count" and breaker.size < needed else ""
-            return f"breaker: {{minimum_calls: {needed}{larger}{higher}}}"
-    return f"breaker: {{minimum_calls: {MOST_CALLS}, failure_ratio: 100%}}"
+            return f"`breaker: {{minimum_calls: {max(needed, breaker.minimum_calls)}{larger}{higher}}}`"
+    return f"`breaker: {{minimum_calls: {MOST_CALLS}, failure_ratio: 100%}}`"
 
 
 def _seen(call: CallPlan, rate: float) -> float:
     """Calls a second that one breaker sees of that rate."""
     return rate / call.known.instances / (call.known.shards if call.per_shard else 1)
+
+
+def spell_figure(number: float) -> str:
+    """The number to three digits, without an exponent."""
+    return "hardly any" if number < 0.01 else f"{Decimal(f'{number:.3g}').normalize():f}"  # noqa: PLR2004 - as good as none
 
 
 def _about(seconds: float) -> str:

@@ -100,20 +100,17 @@ def _after(simulated: Study) -> str:
 
 def _in_trouble(call: CallPlan, simulated: Study) -> Iterator[Finding]:
     """RES19 and RES23, as they were seen to happen."""
-    for name, trouble in simulated.troubles.items():
-        cell = simulated.cells.get((name, DESIGN))
-        if cell is None:
-            continue
-        if _stuck(simulated, name):
-            yield finding(
-                "RES19",
-                f"Simulated: after {trouble.title} ({trouble.what}) all is not well again within {_after(simulated)} "
-                f"in {len(cell.outcomes) - cell.recovers} of {count(len(cell.outcomes), 'run')}.",
-                "A smaller retry budget or bulkhead, a limit at the entry, or more capacity; --tune looks for it.",
-                at(*call.location, "capacity"),
-                at(*call.location, "traffic", "rate"),
-                certainty=Certainty.HEURISTIC,
-            )
+    stuck = [trouble for name, trouble in simulated.troubles.items() if _stuck(simulated, name)]
+    if stuck:
+        told = "; ".join(f"{trouble.title}, {trouble.what}" for trouble in stuck)
+        yield finding(
+            "RES19",
+            f"Simulated: all is not well again within {_after(simulated)} of {count(len(stuck), 'trouble')} ({told}).",
+            "A smaller retry budget or bulkhead, a limit at the entry, or more capacity; --tune looks for it.",
+            at(*call.location, "capacity"),
+            at(*call.location, "traffic", "rate"),
+            certainty=Certainty.HEURISTIC,
+        )
     false = sum(outcome.false_opens for (_, who), cell in simulated.cells.items() if who == DESIGN
                 for outcome in cell.outcomes)  # fmt: skip
     if false:

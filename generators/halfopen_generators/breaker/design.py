@@ -17,7 +17,7 @@ from halfopen_generators.breaker.policy import policy
 from halfopen_generators.breaker.shares import shares
 from halfopen_generators.breaker.spec import BreakerSpec, Call
 from halfopen_generators.breaker.tries import safety, tries
-from halfopen_generators.breaker.upstream import upstream
+from halfopen_generators.breaker.upstream import around
 
 RESILIENCE_LAW = 5
 
@@ -31,7 +31,7 @@ def design(spec: BreakerSpec, source: Source, options: Options) -> Policy:
     del options  # what is tuned is looked for by `check`
     check_figures(spec, source)
     decided: list[Decision] = []
-    above = upstream(spec, source)
+    above, shared = around(spec, source)
     planned = _calls(spec, decided)
     found, roles = shares(spec.stacks)
     return Policy(
@@ -42,6 +42,7 @@ def design(spec: BreakerSpec, source: Source, options: Options) -> Policy:
         objective=spec.objective,
         spec=spec,
         decisions=(*decided, *roles),
+        shared=shared,
     )
 
 

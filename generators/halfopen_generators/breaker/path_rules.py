@@ -150,15 +150,21 @@ def repeated_from_above(planned: Policy) -> Iterator[Finding]:
 
 
 def fallback_further_in(planned: Policy) -> Iterator[Finding]:
-    """RES13: what the fallback calls is needed by what it stands in for."""
+    """RES13: what the fallback needs is needed by what it stands in for, by the chain or by the architecture."""
     for number, call in enumerate(planned.calls):
-        needed = {inner.dependency for inner in planned.calls[number + 1 :]}
-        if call.fallback and call.fallback_dependency in needed:
+        other = call.fallback_dependency
+        if call.fallback is None or other in (None, call.dependency):
+            continue
+        inner = [each.dependency for each in planned.calls[number + 1 :] if each.dependency == other]
+        shared = [name for each in planned.shared if each.location == call.location for name in each.names]
+        both = list(dict.fromkeys([*inner, *shared]))
+        if both:
+            which = ", ".join(both)
             yield finding(
                 "RES13",
-                f"The fallback calls {call.fallback_dependency}, which {call.dependency} needs too: when "
-                f"{call.fallback_dependency} fails, both do.",
-                f"A fallback that needs nothing of {call.fallback_dependency}, or none: an error that comes at once.",
+                f"The fallback {'calls' if both == [other] else 'needs'} {which}, which {call.dependency} needs too: "
+                f"when {'that fails' if len(both) == 1 else 'one of them fails'}, both do.",
+                f"A fallback that needs nothing of {which}, or none: an error that comes at once.",
                 at(*call.location, "fallback_dependency"),
                 severity=Severity.WARNING,
             )
@@ -170,8 +176,9 @@ def ejection(planned: Policy) -> Iterator[Finding]:
     for call, asked in zip(planned.calls, planned.spec.chain, strict=True):
         hosts, known = call.known.hosts, call.known
         left = known.capacity * (hosts - 1) / hosts
-        # Of a capacity that was assumed nothing follows.
-        if not meshes or (hosts > 1 and (asked.capacity is None or left >= known.rate - _SLIGHTLY)):
+        # Of a capacity that was assumed nothing follows; of one that is too small with all hosts, RES19 tells.
+        enough_left = asked.capacity is None or left >= known.rate - _SLIGHTLY or known.capacity <= known.rate
+        if not meshes or (hosts > 1 and enough_left):
             continue
         if hosts == 1:
             why = f"{call.dependency} has one: once it is out, nothing is left, for any of its operations"

@@ -188,10 +188,18 @@ class Upstream:
     dependency: str
     timeout: float | None
     attempts: int
-    idempotent: bool | None  # whether a second request has no second effect; None: nobody said
     place: str  # in the architecture's file
     file: str
     line: int | None
+    idempotent: bool | None = None  # whether a second request has no second effect; None: nobody said
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a call's fallback needs and its dependency too, by the architecture: services and stores."""
+
+    location: Location
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -205,6 +213,7 @@ class Policy:
     objective: Objective
     spec: BreakerSpec
     decisions: tuple[Decision, ...]
+    shared: tuple[Shared, ...] = ()
 
     @property
     def call(self) -> CallPlan:

@@ -12,7 +12,8 @@ from halfopen.durations import spell_duration
 from halfopen.findings import at
 from halfopen.quantities import spell_rate, spell_share
 from halfopen.vocabulary import Finding, Severity
-from halfopen_generators.breaker.breaker_rules import OF_A_BREAKER
+from halfopen.wording import count
+from halfopen_generators.breaker.breaker_rules import OF_A_BREAKER, longer_timeout, spell_figure
 from halfopen_generators.breaker.codes import finding
 from halfopen_generators.breaker.latency import Latency
 from halfopen_generators.breaker.plan import CallPlan, RetryPlan
@@ -21,6 +22,8 @@ from halfopen_generators.breaker.policy import policy
 _SLIGHTLY = 1e-9
 # Enough equal shares of the calls that the mean of their times is right to three digits.
 _STEPS = 2_000
+# What a spec may ask for.
+_MOST_PLACES = 1_000_000
 
 
 def tries_in_deadline(call: CallPlan) -> Iterator[Finding]:
@@ -65,15 +68,14 @@ def unsafe_retry(call: CallPlan) -> Iterator[Finding]:
         return
     others = ", ".join(call.retried_by)
     who = " and ".join([*([f"{call.retry.attempts} tries are asked for"] if call.retry else []),
-                        *([f"{others} retries it"] if others else [])])  # fmt: skip
-    less = "`retries: {attempts: 1}`" if call.retry else ""
-    off = f"{others}: retries switched off for it" if others else ""
+                        *([f"{others} tries it again"] if others else [])])  # fmt: skip
+    less = ["`retries: {attempts: 1}`"] if call.retry else []
+    off = [f"`retried_by: []` once {others} doesn't"] if others else []
     yield finding(
         "RES05",
         f"{call.operation} isn't idempotent and has no idempotency_key, and {who}: a try whose answer was lost may "
         "have had its effect, and the next one has it again.",
-        f"{' and '.join(filter(None, (less, off)))}, or the idempotency_key by which {call.dependency} knows a "
-        "repeated call.",
+        f"{' and '.join([*less, *off])}, or the idempotency_key by which {call.dependency} knows a repeated call.",
         at(*call.location, "retries" if call.retry else "retried_by"),
         at(*call.location, "idempotent"),
     )
@@ -86,7 +88,7 @@ def retried_rejections(call: CallPlan) -> Iterator[Finding]:
         return
     yield finding(
         "RES08",
-        f"What the open breaker rejects is tried again for {spell_duration(round(sum(retry.waits), 3))} at most, and "
+        f"What the open breaker rejects is tried again within {spell_duration(round(sum(retry.waits), 3))}, and "
         f"it stays open for {spell_duration(breaker.open_for)}: the caller waits, and is rejected all the same.",
         "`retries: {on_open: false}`",
         at(*call.location, "retries", "on_open"),
@@ -130,12 +132,14 @@ def bulkhead(call: CallPlan) -> Iterator[Finding]:
     mean = _mean(Latency.through(known.p50, known.p99, known.p999), longest)
     always = call.bulkhead.concurrent < known.each * mean
     takes = f"{spell_duration(round(mean, 3) or 0.001)} on average" if always else f"{spell_duration(known.p99)} (p99)"
+    places = math.ceil(slow * policy().bulkhead.headroom.value)
     refused = "calls are refused all the time" if always else "calls are refused as soon as it is a little slow"
     yield finding(
         "RES14",
-        f"{spell_rate(known.each)} of one instance x {takes} are {known.each * mean if always else slow:.3g} calls "
-        f"under way; the bulkhead has {call.bulkhead.concurrent} places, so {refused}.",
-        f"`bulkhead: {{concurrent: {math.ceil(slow * policy().bulkhead.headroom.value)}}}`",
+        f"{spell_rate(known.each)} of one instance x {takes} are "
+        f"{spell_figure(known.each * mean if always else slow)} calls under way; "
+        f"the bulkhead has {count(call.bulkhead.concurrent, 'place')}, so {refused}.",
+        f"`bulkhead: {{concurrent: {places}}}`" if places <= _MOST_PLACES else "More instances, which share the calls.",
         at(*call.location, "bulkhead", "concurrent"),
         severity=Severity.ERROR if always else Severity.WARNING,
     )
@@ -202,9 +206,7 @@ def false_timeouts(call: CallPlan) -> Iterator[Finding]:
         "RES22",
         f"{spell_share(round(cut, 4))} of healthy calls take longer than {spell_duration(call.timeout.per_try)} "
         f"(p99 is {p99}): they fail though nothing is wrong, and each is load without use.",
-        f"`deadline: {p99}` and `timeout: {p99}`, or a faster {call.dependency}."
-        if short
-        else f"`timeout: {p99}`, and fewer tries if they don't fit then.",
+        f"{longer_timeout(call)}, or a faster {call.dependency}; then fewer tries, if they don't fit.",
         *([] if short else [at(*call.location, "timeout")]),
         at(*call.location, "deadline"),
         at(*call.location, "latency", "p99"),

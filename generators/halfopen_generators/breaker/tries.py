@@ -49,14 +49,17 @@ def tries(call: Call, known: Known, about: str, elsewhere: str | None = None, be
     """
     latency = Latency.through(known.p50, known.p99, known.p999)
     wanted = call.timeout or min(YEAR, rounded_up(latency.quantile(1 - policy().timeout.false_share.value)))
-    if call.timeout is None and beneath is not None:
-        # As long as what is called may still wait itself, there is an answer to wait for.
-        wanted = min(YEAR, max(wanted, rounded_up(beneath.timeout.overall + known.p50)))
+    # As long as what is called may still wait itself, there is an answer to wait for.
+    longer = min(YEAR, rounded_up(beneath.timeout.overall + known.p50)) if beneath else 0.0
+    if call.timeout is None:
+        wanted = max(wanted, longer)
     asked = call.retries or AskedRetries()
     why_not = _why_not(call, known, asked, elsewhere)
     wishes = _wishes(call, known, asked)
     most = asked.attempts or (1 if why_not else policy().retry.most.value)
-    attempts, per_try = _fitting(call, wishes, most, wanted, latency)
+    # A quicker second try may be worth more than the last thousandth of patience, but not than a hundredth.
+    least = max(latency.quantile(1 - policy().timeout.most_false.value), longer)
+    attempts, per_try = _fitting(call, wishes, most, wanted, least)
     retry = _plan(wishes, attempts)
     timeout = TimeoutPlan(per_try, call.deadline if retry else per_try)
     decided = (
@@ -132,8 +135,8 @@ def _waits(wishes: RetryPlan, attempts: int) -> tuple[float, ...]:
     return tuple(min(wishes.longest_wait, wishes.first_wait * wishes.factor**n) for n in range(attempts - 1)) or (0.0,)
 
 
-def _fitting(call: Call, wishes: RetryPlan, most: int, wanted: float, latency: Latency) -> tuple[int, float]:
-    """How many tries the deadline has room for, and how long each may take."""
+def _fitting(call: Call, wishes: RetryPlan, most: int, wanted: float, least: float) -> tuple[int, float]:
+    """How many tries the deadline has room for, and how long each may take: what is wanted, or no less than that."""
     asked = call.retries is not None and call.retries.attempts is not None
     if asked and call.timeout:
         return most, wanted  # whether it fits is for a rule to say
@@ -141,8 +144,6 @@ def _fitting(call: Call, wishes: RetryPlan, most: int, wanted: float, latency: L
         left = call.deadline - sum(_waits(wishes, attempts))
         if attempts * wanted <= left + 1e-9:
             return attempts, wanted
-        # A quicker second try may be worth more than the last thousandth of patience, but not than a hundredth.
-        least = latency.quantile(1 - policy().timeout.most_false.value)
         fewest, shorter = most if asked else 2, _rounded_down(left / attempts)
         if attempts == fewest and call.timeout is None and shorter >= least and attempts * shorter <= left + 1e-9:
             return attempts, shorter
@@ -169,7 +170,7 @@ def _about_timeout(
     usual = spell_duration(policy().timeout.start.value)
     cut = spell_share(round(latency.above(timeout.per_try), 4))
     because = f"{cut} of healthy calls take longer, by the latency that was measured."
-    if beneath is not None:
+    if beneath is not None and timeout.per_try > beneath.timeout.overall:
         waits = spell_duration(beneath.timeout.overall)
         because += f" {beneath.caller} itself waits up to {waits} for {beneath.dependency}."
     if timeout.per_try < wanted:

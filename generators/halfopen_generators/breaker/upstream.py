@@ -1,4 +1,4 @@
-"""The calls above the first one, from an architecture file: who waits for it, for how long, and who tries again."""
+"""What an architecture file knows of the calls: who waits for the first one and tries it again, and what they share."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ from itertools import pairwise
 
 from halfopen.source import BadInput, Problem, Source, nearest, read_source, spell, validate
 from halfopen.system import Edge, System
-from halfopen_generators.breaker.plan import Upstream
+from halfopen_generators.breaker.contradictions import calls
+from halfopen_generators.breaker.plan import Shared, Upstream
 from halfopen_generators.breaker.spec import BreakerSpec
 
 PLACE = ("architecture",)
 _READABLE = 20
 
 
-def upstream(spec: BreakerSpec, source: Source) -> tuple[Upstream, ...]:
-    """The path of calls to the caller along which one request of a user is tried most often, outermost first.
+def around(spec: BreakerSpec, source: Source) -> tuple[tuple[Upstream, ...], tuple[Shared, ...]]:
+    """What the architecture says of the spec's calls; nothing, if the spec names none.
+
+    First the path of calls to the caller along which one request of a user is tried most often, outermost first; then
+    what fallbacks have in common with what they stand in for.
 
     Raises:
         BadInput: the file can't be read, is no architecture, or doesn't know the call.
     """
     if spec.architecture is None:
-        return ()
+        return (), ()
     found = read_source(source.inside(PLACE, spec.architecture), spec.architecture, regular=True)
     system = validate(System, found)
     _known(spec, system, source)
-    return _worst(system, spec.caller, found)
+    return _worst(system, spec.caller, found), tuple(_shared(spec, system))
 
 
 def _known(spec: BreakerSpec, system: System, source: Source) -> None:
@@ -45,6 +49,27 @@ def _unknown(key: str, message: str, name: str, known: Sequence[str], source: So
         return source.problem((key,), message, name, known)
     near = nearest(name, known)
     return source.problem((key,), f"{message} Did you mean {near}?" if near else message, name)
+
+
+def _shared(spec: BreakerSpec, system: System) -> Iterator[Shared]:
+    for location, call in calls(spec):
+        if call.fallback_dependency in (None, call.dependency):
+            continue
+        both = _needs(system, call.dependency) & _needs(system, str(call.fallback_dependency))
+        if both:
+            yield Shared(location, tuple(sorted(both)))
+
+
+def _needs(system: System, name: str) -> set[str]:
+    """The service and all services and stores that it needs to answer, by its calls and theirs."""
+    found, new = set[str](), [name]
+    while new:
+        found.add(here := new.pop())
+        service = system.services.get(here)
+        if service is not None:
+            new += [edge.to for edge in service.calls if edge.to not in found]
+            found.update(service.stores)
+    return found
 
 
 def _worst(system: System, caller: str, found: Source) -> tuple[Upstream, ...]:
@@ -86,5 +111,5 @@ def _attempts(edge: Edge) -> int:
 def _upstream(graph: object, found: Source, one: str, other: str) -> Upstream:
     known = graph.edges[one, other]  # type: ignore[attr-defined] # networkx has no types
     edge, location = known["edge"], ("services", one, "calls", known["place"])
-    return Upstream(one, other, edge.timeout, _attempts(edge), edge.idempotent, spell(location), str(found.file),
-                    found.line(location))  # fmt: skip
+    line = found.line(location)
+    return Upstream(one, other, edge.timeout, _attempts(edge), spell(location), str(found.file), line, edge.idempotent)
