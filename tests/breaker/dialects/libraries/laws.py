@@ -33,6 +33,10 @@ def everything(**changes: object) -> CallPlan:
     return dataclasses.replace(found, **changes)  # type: ignore[arg-type]
 
 
+# Each part played alone: what others would import isn't there.
+ALONE = [everything().only(frozenset({part})) for part in LAYERS]
+
+
 def retrying_rejections() -> CallPlan:
     """What nobody should ask for, but may have."""
     return call(retry=dataclasses.replace(RETRY, on_open=True))

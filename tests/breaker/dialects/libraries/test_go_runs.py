@@ -15,7 +15,7 @@ from inline_snapshot import snapshot
 
 from halfopen_generators.breaker.plan import BulkheadPlan, CallPlan, HedgePlan, LimitPlan, RetryPlan, TimeoutPlan
 from halfopen_generators.breaker.spec import Stack
-from tests.breaker.dialects.libraries.laws import everything, files, retrying_rejections
+from tests.breaker.dialects.libraries.laws import ALONE, everything, files, retrying_rejections
 from tests.breaker.dialects.libraries.projects import INSTALL, laid_out, ran
 from tests.breaker.plans import BREAKER, RETRY, call
 from tests.oracles import require
@@ -67,6 +67,8 @@ def written(stack: Stack, plan: CallPlan, folder: Path) -> Path:
         call(retry=dataclasses.replace(RETRY, jitter="none"), limit=LimitPlan(0.5)),
         call(retry=None, hedge=HedgePlan(0.3)),
         call(retry=None, breaker=None, bulkhead=None),
+        *ALONE,
+        everything(dependency="new", operation="class"),
     ],
 )
 def test_it_is_formatted_and_vetted(stack: Stack, plan: CallPlan, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halfopen_generators.breaker.plan import BulkheadPlan, CallPlan, HedgePlan, LimitPlan, RetryPlan, TimeoutPlan
-from tests.breaker.dialects.libraries.laws import everything, files, retrying_rejections
+from tests.breaker.dialects.libraries.laws import ALONE, everything, files, retrying_rejections
 from tests.breaker.dialects.libraries.projects import laid_out, ran
 from tests.breaker.plans import BREAKER, call
 from tests.oracles import require
@@ -64,6 +64,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ModuleTy
         dataclasses.replace(call(), key=None),
         call(retry=None, hedge=HedgePlan(0.1)),
         call(retry=None, breaker=None, bulkhead=None),
+        *ALONE,
     ],
 )
 def test_it_is_typed_and_clean(plan: CallPlan, tmp_path: Path) -> None:

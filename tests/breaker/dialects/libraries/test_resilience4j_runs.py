@@ -9,7 +9,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from halfopen_generators.breaker.plan import BulkheadPlan, CallPlan, LimitPlan, RetryPlan, TimeoutPlan
-from tests.breaker.dialects.libraries.laws import everything, files, retrying_rejections
+from tests.breaker.dialects.libraries.laws import ALONE, everything, files, retrying_rejections
 from tests.breaker.dialects.libraries.projects import CACHE, INSTALL, laid_out, ran
 from tests.breaker.plans import BREAKER, RETRY, call
 from tests.oracles import require
@@ -47,7 +47,7 @@ def compiled(plan: CallPlan, folder: Path) -> None:
         call(retry=dataclasses.replace(RETRY, jitter="none", on=("unreached",))),
         call(retry=None, bulkhead=None),
         call(retry=None, breaker=None, bulkhead=None),
-        everything().only(frozenset({"fallback"})),
+        *ALONE,
         everything(dependency="new", operation="class"),
     ],
 )

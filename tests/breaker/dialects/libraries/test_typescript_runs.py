@@ -14,7 +14,7 @@ from inline_snapshot import snapshot
 
 from halfopen_generators.breaker.plan import BulkheadPlan, CallPlan, LimitPlan, RetryPlan, TimeoutPlan
 from halfopen_generators.breaker.spec import Stack
-from tests.breaker.dialects.libraries.laws import everything, files, retrying_rejections
+from tests.breaker.dialects.libraries.laws import ALONE, everything, files, retrying_rejections
 from tests.breaker.dialects.libraries.projects import CACHE, INSTALL, candidates, laid_out, ran
 from tests.breaker.plans import BREAKER, call
 from tests.oracles import require
@@ -66,10 +66,13 @@ def compiled(stack: Stack, plan: CallPlan, folder: Path) -> Path:
         retrying_rejections(),
         dataclasses.replace(call(), key=None),
         call(retry=None, breaker=None, bulkhead=None),
+        *ALONE,
+        everything(dependency="new", operation="class"),
     ],
 )
 def test_it_compiles(stack: Stack, plan: CallPlan, tmp_path: Path) -> None:
-    assert (compiled(stack, plan, tmp_path) / "dist" / "payment-charge-card.js").is_file()
+    built = {path.name for path in (compiled(stack, plan, tmp_path) / "dist").iterdir()}
+    assert built == {"resilience.js", f"{plan.name}.js"}
 
 
 @pytest.mark.parametrize("stack", LIBRARIES)
