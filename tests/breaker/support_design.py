@@ -38,7 +38,7 @@ PARTS = {
 }
 
 
-def _dialect(stack: str) -> Any:
+def a_dialect(stack: str) -> Any:
     kind = KINDS.get(stack, "library")
     return SimpleNamespace(kind=kind, parts=PARTS[kind])
 
@@ -46,7 +46,7 @@ def _dialect(stack: str) -> Any:
 @pytest.fixture
 def dialects(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stacks that can do what their kind does."""
-    monkeypatch.setattr("halfopen_generators.breaker.shares.dialect", _dialect)
+    monkeypatch.setattr("halfopen_generators.breaker.shares.dialect", a_dialect)
 
 
 def designed(found: Source) -> Policy:
