@@ -38,6 +38,7 @@ def spell_duration(seconds: float) -> str:
     """The seconds as a spec writes them, such as 200ms, 2s or 1h: a legal duration reads back as the same number."""
     for unit, size in _SECONDS.items():
         number = round(seconds / size)
-        if number > 0 and number * size == seconds:
+        # In decimals, as it is read.
+        if number > 0 and float(number * Decimal(repr(size))) == seconds:
             return f"{number}{unit}"
     return f"{Decimal(repr(seconds)):f}s"

@@ -51,11 +51,6 @@ EQUAL_BY_CHANCE = {
     ),
     ("engines.py", "_OPOSSUM_WINDOW = 10.0"): ("breaker-window", "what opossum takes where nobody says otherwise"),
     ("engines.py", "_POLLY_WINDOW = 30.0"): ("breaker-open-time", "how long Polly samples where nobody says otherwise"),
-    ("codes.py", '"RES01": Code("dependency without a breaker", 5),'): ("breaker-timeout", "the number of a law"),
-    ("codes.py", '"RES07": Code("minimum calls above the count window", 5),'): (
-        "breaker-timeout",
-        "the number of a law",
-    ),
 }
 # What may stand between a name and its figure and mean nothing else: an annotation, no word, or one of these.
 BETWEEN = (
