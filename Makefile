@@ -65,6 +65,7 @@ bench: $(VENV)/.halfopen-bench  ## how fast the checker is, and what the server 
 	@if test -d /proc/self/task; then $(BIN)/python benchmarks/server_beside_bare.py; else echo "No /proc here: the server is not measured."; fi
 	@$(BIN)/python benchmarks/grpc_beside_buf.py
 	@$(BIN)/python benchmarks/simulator_beside_simpy.py
+	@$(BIN)/python benchmarks/breaker_report.py
 
 clean:  ## take away what make made
 	rm -rf $(VENV) demo .cache

@@ -111,7 +111,7 @@ class Client:
         now = self._simulation.now
         self._measures.came(now)
         call = _Call(now, now + self._overall, int(part * self._parts))
-        self._try(call)
+        self._begin(call, now, self._overall)
         if self._hedge is not None and not call.over:
             self._simulation.after(self._hedge, self._second, call)
 
@@ -121,7 +121,10 @@ class Client:
             return
         call.waits = False
         now = self._simulation.now
-        left = call.until - now
+        self._begin(call, now, call.until - now)
+
+    def _begin(self, call: _Call, now: float, left: float) -> None:
+        """One try, if nothing refuses it, for at most as long as is left of the deadline."""
         if (
             left <= _NO_TIME
             or self._busy >= self._concurrent
@@ -144,11 +147,10 @@ class Client:
         call.running += 1
         self._busy += 1
         ends, good = self._dependency.answers(part)
-        takes, waits = ends - now, min(self._per_try, left)
-        if takes > waits:
-            takes, good = waits, False
-        if takes < math.inf:
-            self._simulation.after(takes, self._ended, (call, breaker, ticket, now, good))
+        takes = ends - now
+        if takes > self._per_try or takes > left:
+            takes, good = min(self._per_try, left), False
+        self._simulation.after(takes, self._ended, (call, breaker, ticket, now, good))
 
     def _permits(self, now: float, rate: float) -> bool:
         """Whether the limit lets one more begin, now; if so, it has."""

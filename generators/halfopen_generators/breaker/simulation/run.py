@@ -98,24 +98,28 @@ def run(plan: CallPlan, manner: Settings | None, trouble: Trouble, load: Scale, 
     if manner is not None and own.breaker is not plan.breaker and own.breaker and manner.window == own.breaker.window:
         manner = replace(manner, size=own.breaker.size, minimum_calls=own.breaker.minimum_calls)
     clients = [Client(simulation, own, dependency, measures, manner) for _ in range(load.instances)]
-    calls, gaps, callers, parts = [client.call for client in clients], draws.gaps, draws.callers, draws.parts
-    usual, utilisation, many = load.total, load.utilisation, len(calls)
+    before: list[int] = []
+    simulation.after(when.begins, lambda _: before.append(dependency.tries))
     surges = trouble.scenario in ("herd", "overload")
-
-    def arrive(number: int) -> None:
-        calls[int(callers[number] * many)](parts[number])
-        now, following = simulation.now, number + 1
-        if following >= len(gaps):
+    usual, utilisation = load.total, load.utilisation
+    calls, many, gaps, callers, parts = (
+        [one.call for one in clients],
+        len(clients),
+        draws.gaps,
+        draws.callers,
+        draws.parts,
+    )
+    number, now = 0, 0.0
+    while True:
+        if number >= len(gaps):
             draws.more_calls()
-        gap = gaps[following] / (usual * trouble.busier(now - when.begins, utilisation) if surges else usual)
-        if now + gap < when.ends:
-            simulation.after(gap, arrive, following)
-
-    if not gaps:
-        draws.more_calls()
-    simulation.after(gaps[0] / usual, arrive, 0)
-    simulation.run(when.begins)
-    before = dependency.tries
+        now += gaps[number] / (usual * trouble.busier(now - when.begins, utilisation) if surges else usual)
+        if now >= when.ends:
+            break
+        # What comes next is known, so that it need not wait among the events.
+        simulation.run(now)
+        calls[int(callers[number] * many)](parts[number])
+        number += 1
     # Whoever comes last gets as much time for an answer as the others.
     simulation.run(when.ends + plan.deadline)
-    return measures.outcome(dependency.tries - before)
+    return measures.outcome(dependency.tries - before[0])
