@@ -46,7 +46,8 @@ _STOP = frozenset(
 _RANKED = f"""
     SELECT kind, id FROM (
         SELECT kind, id, rowid AS place, bm25(entry, 0, 0, {_WEIGHTS})
-            * CASE kind WHEN 'patterns' THEN {_PATTERNS_COUNT} WHEN 'rules' THEN {_RULES_COUNT} ELSE 1 END AS rank FROM entry WHERE entry MATCH ?1
+            * CASE kind WHEN 'patterns' THEN {_PATTERNS_COUNT} WHEN 'rules' THEN {_RULES_COUNT} ELSE 1 END AS rank
+            FROM entry WHERE entry MATCH ?1
         UNION ALL
         SELECT kind, id, rowid, bm25(noted) * {_NOTES_COUNT} FROM noted WHERE noted MATCH ?1
     ) GROUP BY kind, id ORDER BY sum(rank), min(place) LIMIT ?2

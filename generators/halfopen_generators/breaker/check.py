@@ -13,7 +13,7 @@ from halfopen.quantities import spell_share
 from halfopen.registry import Judged
 from halfopen.vocabulary import Artifact, Certainty, Check, Finding, Severity, Status
 from halfopen.wording import count
-from halfopen_generators.breaker import alerts, spoken
+from halfopen_generators.breaker import alerts, spoken, tuning_page
 from halfopen_generators.breaker.codes import finding
 from halfopen_generators.breaker.engines import ENGINES
 from halfopen_generators.breaker.options import BreakerOptions
@@ -22,7 +22,9 @@ from halfopen_generators.breaker.plan import CallPlan, Policy
 from halfopen_generators.breaker.rules import OF_A_CALL
 from halfopen_generators.breaker.simulation.scenarios import Scenario
 from halfopen_generators.breaker.simulation.study import DESIGN, Study, study
+from halfopen_generators.breaker.spec import Objective
 from halfopen_generators.breaker.spoken import Spoken
+from halfopen_generators.breaker.tune import Tuned, tune
 from halfopen_generators.breaker.written import written
 
 SIMULATED = "it recovers from every simulated trouble"
@@ -35,6 +37,7 @@ class Details:
     spoken: tuple[Spoken, ...]
     study: Study
     alerts: tuple[Artifact, ...]
+    tuned: Tuned | None
 
 
 def check(planned: Policy, options: BreakerOptions, progress: Progress) -> Judged:
@@ -42,10 +45,12 @@ def check(planned: Policy, options: BreakerOptions, progress: Progress) -> Judge
     said = spoken.spoken(planned)
     rules = alerts.artifacts(planned)
     simulated = study(planned.call, options.seeds, progress, _library(planned))
+    tuned = tune(planned.call, planned.objective, progress) if options.tune else None
     checks = (
         *(check for one in said for check in one.checks),
         *alerts.checks(planned, rules),
         _simulated(planned.call, simulated),
+        *([_objective(tuned)] if tuned is not None and planned.objective != Objective() else []),
     )
     seen = (written(each, planned.spec) for each in _in_trouble(planned.call, simulated))
     found = (*static_findings(planned), *spoken.findings(said), *seen)
@@ -54,7 +59,7 @@ def check(planned: Policy, options: BreakerOptions, progress: Progress) -> Judge
         summary=_summary(planned, simulated, findings, checks),
         findings=findings,
         checks=checks,
-        details=Details(said, simulated, rules),
+        details=Details(said, simulated, rules, tuned),
     )
 
 
@@ -87,6 +92,18 @@ def _simulated(call: CallPlan, simulated: Study) -> Check:
             "a simulation, no proof"
         )
     return Check(name=SIMULATED, tool="halfopen simulator", version=version("halfopen"), status=status, detail=detail)
+
+
+def _objective(tuned: Tuned) -> Check:
+    status = Status.PASSED if tuned.met else Status.FAILED if tuned.trials else Status.SKIPPED
+    detail = tuning_page.told(tuned) if tuned.trials else "interrupted."
+    return Check(
+        name="a policy meets the objective",
+        tool="halfopen simulator",
+        version=version("halfopen"),
+        status=status,
+        detail=detail,
+    )
 
 
 def _stuck(simulated: Study, name: Scenario) -> bool:

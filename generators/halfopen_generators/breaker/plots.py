@@ -12,6 +12,7 @@ from halfopen_generators.breaker.plan import Policy
 from halfopen_generators.breaker.simulation.measures import Course, Outcome
 from halfopen_generators.breaker.simulation.scenarios import Scenario
 from halfopen_generators.breaker.simulation.study import DESIGN, Mean, Played, Study
+from halfopen_generators.breaker.tune import Tuned
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -20,6 +21,7 @@ FOLDER = "plots"
 GOODPUT = f"{FOLDER}/goodput.svg"
 LOAD = f"{FOLDER}/load.svg"
 COURSE = f"{FOLDER}/course.svg"
+TRADE_OFF = f"{FOLDER}/tuning.svg"
 # What a policy is called where people read.
 NAMES: Mapping[Played, str] = {
     "nothing": "no policy",
@@ -96,6 +98,21 @@ def _course(study: Study, name: Scenario) -> Any:
         course = study.cells[name, played].outcomes[0].course
         chart.add(NAMES[played], list(_points(course, begins)))
     return chart
+
+
+def trade_off(policy: Policy, tuned: Tuned) -> Artifact:
+    """What more load buys: the best goodput that was found for each load on the dependency."""
+    import pygal  # noqa: PLC0415 - as above
+
+    chart = pygal.XY(
+        **_looks({DESIGN: policy.call}, stroke=2.5),
+        title=f"What more tries buy: calls of {policy.call.caller} to {policy.call.dependency} answered well, %",
+        x_title=f"tries that reach {policy.call.dependency} for one call, over all troubles",
+        dots_size=4,
+        x_value_formatter=lambda load: f"{load:.2f}",
+    )
+    chart.add("the best that was found", [(load, 100 * goodput) for load, goodput in tuned.points])
+    return _picture(TRADE_OFF, chart)
 
 
 def _points(course: Course, begins: float) -> Iterator[tuple[float, float]]:

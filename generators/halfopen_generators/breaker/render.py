@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from halfopen.registry import Judged
 from halfopen.vocabulary import Artifact
-from halfopen_generators.breaker import experiment
+from halfopen_generators.breaker import experiment, tuning_page
 from halfopen_generators.breaker.checked_spec import checked_spec
 from halfopen_generators.breaker.options import BreakerOptions
 from halfopen_generators.breaker.pages import pages
@@ -21,6 +21,7 @@ def render(planned: Policy, judged: Judged, options: BreakerOptions) -> tuple[Ar
         *(file for one in details.spoken for file in one.files),
         *details.alerts,
         *(plots(planned, details.study) if details.study.whole else ()),
+        *(tuning_page.artifacts(planned, details.tuned) if details.tuned else ()),
         *experiment.artifacts(planned, details.study if details.study.whole else None),
         spec,
     )
