@@ -102,5 +102,8 @@ def asked(draw: st.DrawFn) -> dict[str, Any]:
     for call in chain:
         if "timeout" in call:
             whole = int(call["deadline"].removesuffix("ms"))
-            call["timeout"] = f"{max(1, whole * call['timeout'] // 10)}ms"
+            least = int(call["latency"]["p50"].removesuffix("ms"))
+            call["timeout"] = f"{max(least, whole * call['timeout'] // 10)}ms"
+        if "failure_ratio" in call.get("breaker", {}):
+            call.pop("error_rate", None)
     return {**chain[0], "then": chain[1:]}

@@ -131,7 +131,7 @@ input:9: dead_line: unknown key "dead_line", and the key "deadline" is missing. 
 """)
     assert changed(breaker="breaker: {windw: time}") == snapshot("""\
 input:15: breaker.windw: unknown key "windw". Did you mean window? Legal: window, size, minimum_calls,
-  failure_ratio, slow_ratio, slow_after, open_for, probes.
+  failure_ratio, slow_ratio, slow_after, open_for, probes, per_shard.
 """)
 
 
@@ -286,7 +286,7 @@ def test_an_architecture_lies_in_the_callers_folders(tmp_path: Path) -> None:
 def upstream(folder: Path, text: str) -> list[tuple[str, str, int, str]]:
     (folder / "a.yaml").write_text(SHOP + text)
     found = answered(PAYMENT + "architecture: a.yaml\n", folder).upstream
-    return [(call.caller, call.dependency, call.attempts, call.place) for call in found]
+    return [(call.caller, call.dependency, call.attempts, f"{call.file}:{call.line}") for call in found]
 
 
 def test_the_path_on_which_most_is_tried_leads_to_the_call(tmp_path: Path) -> None:

@@ -75,7 +75,8 @@ def test_what_was_asked_is_not_marked() -> None:
 def test_tries_that_do_not_fit_are_kept() -> None:
     text = changed(PAYMENT, deadline="300ms", retries={"attempts": 5}, recovery_time=None)
     before = policy(text)
-    assert before.call.timeout.per_try > before.call.deadline
+    assert before.call.retry is not None
+    assert before.call.retry.attempts * before.call.timeout.per_try > before.call.deadline
     assert meant(policy(checked_spec(before))) == meant(before)
 
 
@@ -105,7 +106,7 @@ def calls(draw: st.DrawFn) -> dict[str, Any]:
         _some(
             idempotent=st.booleans(),
             idempotency_key=st.just("order_id"),
-            error_rate=st.sampled_from(["0%", "0.1%", "0.37%", "12%"]),
+            error_rate=st.sampled_from(["0%", "0.1%", "0.37%"]),
             criticality=st.sampled_from(["critical", "degradable"]),
             fallback=st.sampled_from(["cache", "none"]),
             recovery_time=_millis.map(lambda number: f"{number}s"),
@@ -115,7 +116,7 @@ def calls(draw: st.DrawFn) -> dict[str, Any]:
             quota=_rates,
             hedge=st.booleans(),
             retried_by=st.just(["linkerd"]),
-            timeout=st.integers(1, deadline).map(lambda number: f"{number}ms"),
+            timeout=st.integers(int(p50[:-2]), deadline).map(lambda number: f"{number}ms"),
             bulkhead=st.just({"concurrent": 12}),
             retries=_some(
                 attempts=st.integers(1, 6), first_wait=st.just("70ms"), factor=st.sampled_from([1, 1.5, 3]),

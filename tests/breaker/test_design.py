@@ -43,7 +43,7 @@ capacity: taken to be 300/s. Where the spec gives no capacity, the dependency is
   much again as the busiest hour asks for. An assumption: measure it.
 timeout: 900ms. 0.1% of healthy calls take longer, by the latency that was measured.
 retries: 2 tries, waits of at most 100ms with full jitter, budget 20%. The dependency knows a
-  repeated call by order_id; at worst they take 1.9s of 2s; the budget keeps the dependency below
+  repeated call by order_id; at worst they take 1900ms of 2s; the budget keeps the dependency below
   80% of what it can do.
 breaker.size: 10s. Even in quiet hours it holds 33 calls of one instance.
 breaker.minimum_calls: 10. 0.3% of calls fail when all is well: 10 of them reach 50% by chance less
@@ -83,7 +83,7 @@ bulkhead.concurrent: 2. By Little's law 10/h of one instance x 56ms are 0.00016 
 capacity: taken to be 17.75/s. It takes 56ms on average, so that one call after the other makes as
   many. An assumption: measure it.
 retries: 2 tries, waits of at most 100ms with full jitter, budget 20%. The dependency knows a
-  repeated call by order_id; at worst they take 1.9s of 2s; the budget keeps the dependency below
+  repeated call by order_id; at worst they take 1900ms of 2s; the budget keeps the dependency below
   0.0188% of what it can do.
 traffic.quiet_rate: taken to be 1/h. Where the spec gives no rate for the quiet hours, a tenth of
   the busiest. An assumption: measure it.
@@ -140,7 +140,7 @@ hedge: a second try after 150ms. Sent where the first has not answered by its 95
   second try costs 5% more load. Dean and Barroso, The Tail at Scale, 2013:
   https://cacm.acm.org/research/the-tail-at-scale/
 retries: 2 tries, waits of at most 100ms with full jitter, budget 20%. It is idempotent; at worst
-  they take 1.9s of 2s; the budget keeps the dependency below 80% of what it can do.
+  they take 1900ms of 2s; the budget keeps the dependency below 80% of what it can do.
 """)
     # Without a budget a hedge is a second load as great as the first, once all calls are slow.
     assert changed("hedge", idempotent=True, hedge=True, retried_by=["mesh"]) == snapshot("""\
@@ -215,7 +215,7 @@ breaker.minimum_calls: 11. 0.543% of calls fail when all is well: 11 of them rea
 retries: 2 tries, waits of at most 50ms with full jitter, budget 20%. The dependency knows a
   repeated call by order_id; at worst they take 990ms of 1s; the budget keeps the dependency below
   80% of what it can do.
-timeout: 0.47s. 0.34% of healthy calls take longer, by the latency that was measured. 900ms would
+timeout: 470ms. 0.34% of healthy calls take longer, by the latency that was measured. 900ms would
   cut off fewer, but 2 tries within 1s leave no more room.
 """)
 

@@ -177,7 +177,7 @@ def test_an_architecture_shows_who_waits_above(tmp_path: Path) -> None:
             "p99: 250ms",
             "p99: 25ms",
             snapshot(
-                "halfopen: x.breaker.yaml:8: latency.p99: p99 is 25ms, below p50 (40ms): a higher quantile is no shorter time.\n"
+                "halfopen: x.breaker.yaml:8: latency.p99: p99 is 25ms, below p50 (40ms): a higher quantile is never a shorter time.\n"
             ),
         ),
         (

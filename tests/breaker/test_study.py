@@ -18,7 +18,7 @@ from halfopen_generators.breaker.latency import Latency
 from halfopen_generators.breaker.plan import BreakerPlan, BulkheadPlan, Known, LimitPlan
 from halfopen_generators.breaker.simulation.dependency import Dependency
 from halfopen_generators.breaker.simulation.draws import Draws
-from halfopen_generators.breaker.simulation.measures import Measures, Outcome
+from halfopen_generators.breaker.simulation.measures import Course, Measures, Outcome
 from halfopen_generators.breaker.simulation.run import thinned, times
 from halfopen_generators.breaker.simulation.scale import scale
 from halfopen_generators.breaker.simulation.scenarios import Trouble, scenarios
@@ -139,9 +139,11 @@ def test_so_much_is_simulated_that_it_ends_and_has_the_same_utilisation(known: K
     assert 0 < load.thinned <= 1
     utilisation = load.total * mean / load.servers
     if load.servers > 1:
-        assert utilisation == pytest.approx(known.rate / known.capacity)
+        assert utilisation == pytest.approx(load.utilisation)
     else:
-        assert utilisation <= known.rate / known.capacity * 1.5
+        assert utilisation <= load.utilisation * 1.5
+    # What is hardly busy at all is simulated as a tenth busy.
+    assert load.utilisation == max(0.1, known.rate / known.capacity)
     if load.thinned == 1:
         # A whole instance has its own traffic, but for whole servers.
         assert load.rate == pytest.approx(known.each, rel=0.5)
@@ -216,7 +218,7 @@ def test_what_is_measured_of_a_run() -> None:
 
 def test_a_mean_has_the_interval_of_student() -> None:
     def outcome(goodput: float) -> Outcome:
-        return Outcome(goodput, 0.1, math.inf, 1.0, None, 0, None)
+        return Outcome(goodput, 0.1, math.inf, 1.0, None, 0, None, 0.0, Course(1.0, (), ()))
 
     cell = Cell(tuple(outcome(value) for value in (0.5, 0.6, 0.7)))
     mean = cell.mean(lambda one: one.goodput)

@@ -12,6 +12,8 @@ _CALLS_A_STEP = 20.0
 # Well again: so many steps in a row in which as large a share of the calls is answered well as before the trouble.
 _STEADY = 3
 _NEARLY = 0.95
+# A small system has a bad moment by itself now and then.
+_NOW_AND_THEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -108,14 +110,18 @@ class Measures:
         )
 
     def _recovered(self) -> float | None:
-        """From the cause's end to the first of the steps from which on all is well, for as long as the run is."""
+        """From the cause's end to the first of some steps in a row in which all is well, and hardly one isn't later."""
         before = range(int(self._begins / self._step))
         well = sum(self._good[step] for step in before) / max(1, sum(self._came[step] for step in before))
-        first = int(self._until / self._step)
-        last = self._last
-        bad = [step for step in range(first, last) if self._good[step] < _least(well, self._came[step])]
-        again = bad[-1] + 1 if bad else first
-        return None if last - again < _STEADY else max(0.0, again * self._step - self._until)
+        first, last = int(self._until / self._step), self._last
+        bad = [self._good[step] < _least(well, self._came[step]) for step in range(first, last)]
+        if sum(bad[-_STEADY:]) > 1:
+            return None
+        for again in range(len(bad) - _STEADY + 1):
+            later = bad[again:]
+            if not any(later[:_STEADY]) and sum(later) <= _NOW_AND_THEN * len(later):
+                return max(0.0, (first + again) * self._step - self._until)
+        return None
 
 
 def _least(well: float, came: int) -> float:
