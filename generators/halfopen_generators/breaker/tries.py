@@ -40,7 +40,9 @@ def safety(call: Call) -> Safety:
 def tries(call: Call, known: Known, about: str) -> Tries:
     """Timeout and retries of a call. `about` is what the call's keys are called in decisions, such as `then[0].`."""
     latency = Latency.through(known.p50, known.p99, known.p999)
-    wanted = call.timeout or min(YEAR, rounded_up(latency.quantile(1 - policy().timeout.false_share.value)))
+    figures = policy().timeout
+    quantile = max(latency.quantile(1 - figures.false_share.value), figures.padding.value * known.p50)
+    wanted = call.timeout or min(YEAR, rounded_up(quantile))
     asked = call.retries or AskedRetries()
     why_not = _why_not(call, known, asked)
     wishes = _wishes(call, known, asked)
