@@ -62,6 +62,11 @@ def test_what_each_trouble_does() -> None:
     assert [TROUBLES["errors"].fails(time) for time in (-0.1, 0.0, 20.0)] == [0.0, 0.1, 0.0]
     assert [TROUBLES["bad part"].bad_part(time) for time in (-0.1, 0.0, 20.0)] == [False, True, False]
     assert [TROUBLES["overload"].busier(time, 0.5) for time in (-0.1, 0.0, 20.0)] == [1.0, 2.6, 1.0]
+    # A dependency that is hardly used isn't overloaded by this caller alone.
+    assert TROUBLES["overload"].busier(1.0, 1e-4) == 10.0
+    idle = scenarios(replace(plans.KNOWN, capacity=1e6), 20.0)["overload"]
+    assert idle.what == "10 times as much is asked for as usual; then the usual load again"
+    assert TROUBLES["overload"].what == "130% of what it can do is asked for; then the usual load again"
     assert [herd.busier(time, 0.5) for time in (19.9, 20.0, 24.9, 25.0)] == [1.0, 3.0, 3.0, 1.0]
     assert [herd.slower(time) for time in (19.9, 20.0, 24.9, 25.0)] == [1.0, 3.0, 3.0, 1.0]
     assert {name: trouble.over for name, trouble in TROUBLES.items()}["herd"] == 25.0
@@ -161,7 +166,7 @@ def test_who_calls_ten_times_an_hour_is_simulated_so() -> None:
 def test_a_long_window_is_not_filled_for_hours() -> None:
     call = asked(breaker={"size": "8760h"})
     when = times(call, scale(call.known))
-    assert when.begins * scale(call.known).total == pytest.approx(20_000)
+    assert when.begins * scale(call.known).total == pytest.approx(10_000)
 
 
 def test_a_thinned_instance_refuses_and_counts_as_the_whole_one_does() -> None:
@@ -188,6 +193,16 @@ def test_a_thinned_instance_refuses_and_counts_as_the_whole_one_does() -> None:
     usual = thinned(replace(plan, breaker=replace(breaker, window="time", size=10.0, minimum_calls=20)), load)
     assert usual.breaker
     assert (usual.breaker.size, usual.breaker.minimum_calls) == (10.0, 20)
+
+
+def test_where_all_calls_take_the_same_time_the_timeout_leaves_room_for_a_queue() -> None:
+    call = asked(latency={"p50": "50ms", "p99": "50ms"}, traffic={"rate": "1000/s"})
+    assert call.timeout.per_try == 0.1
+    found = study(call, 1, Silent())
+    (one,) = found.cells["errors", DESIGN].outcomes
+    assert one.false_opens == 0
+    # Were it 50 ms too, all that waits at all would be cut off: 0.06.
+    assert one.goodput > 0.9
 
 
 def measured(good: list[float], *, deadline: float = 1.0, begins: float = 10.0) -> Outcome:

@@ -23,6 +23,7 @@ class Timeouts(_Policy):
     start: Figure[Duration]
     false_share: Figure[float]
     most_false: Figure[float]
+    padding: Figure[float]
 
 
 class Retries(_Policy):

@@ -48,7 +48,9 @@ def tries(call: Call, known: Known, about: str, elsewhere: str | None = None, be
         beneath: What the dependency calls in turn before it answers.
     """
     latency = Latency.through(known.p50, known.p99, known.p999)
-    wanted = call.timeout or min(YEAR, rounded_up(latency.quantile(1 - policy().timeout.false_share.value)))
+    figures = policy().timeout
+    quantile = max(latency.quantile(1 - figures.false_share.value), figures.padding.value * known.p50)
+    wanted = call.timeout or min(YEAR, rounded_up(quantile))
     # As long as what is called may still wait itself, there is an answer to wait for.
     longer = min(YEAR, rounded_up(beneath.timeout.overall + known.p50)) if beneath else 0.0
     if call.timeout is None:
@@ -58,7 +60,7 @@ def tries(call: Call, known: Known, about: str, elsewhere: str | None = None, be
     wishes = _wishes(call, known, asked)
     most = asked.attempts or (1 if why_not else policy().retry.most.value)
     # A quicker second try may be worth more than the last thousandth of patience, but not than a hundredth.
-    least = max(latency.quantile(1 - policy().timeout.most_false.value), longer)
+    least = max(latency.quantile(1 - figures.most_false.value), longer)
     attempts, per_try = _fitting(call, wishes, most, wanted, least)
     retry = _plan(wishes, attempts)
     timeout = TimeoutPlan(per_try, call.deadline if retry else per_try)

@@ -25,7 +25,7 @@ from halfopen_generators.breaker.simulation.scenarios import Trouble
 _LONGEST = 20.0
 _BEFORE, _DURING, _AFTER = 10.0, 10.0, 35.0
 _CALLS = 200.0
-_MOST_CALLS = 20_000.0
+_MOST_CALLS = 10_000.0
 # Fewer calls than these are opened by chance; what has more, or fewer already, keeps its relation.
 _LEAST_CALLS = 20
 

@@ -22,6 +22,8 @@ _ERRORS = 0.1
 _HERD = 3.0
 _COLD = 3.0
 _SURGE = 1.3
+# A dependency that is hardly used is not overloaded by this caller, whatever happens.
+_MOST_SURGE = 10.0
 _NO_TIME = 1e-6
 
 
@@ -82,7 +84,7 @@ class Trouble:
         if self.scenario == "herd" and self.until <= time < self.until + _cold(self.until):
             return _HERD
         if self.scenario == "overload" and 0 <= time < self.until:
-            return max(1.0, _SURGE / utilisation)
+            return max(1.0, min(_MOST_SURGE, _SURGE / utilisation))
         return 1.0
 
 
@@ -93,6 +95,9 @@ def _cold(until: float) -> float:
 def scenarios(known: Known, until: float) -> Mapping[Scenario, Trouble]:
     """All of them for a call; the cause is gone after so many seconds."""
     part = f"one of {known.shards} shards" if known.shards > 1 else f"one of {known.hosts} hosts"
+    surge = f"{_SURGE:.0%} of what it can do is asked for"
+    if known.rate / known.capacity < _SURGE / _MOST_SURGE:
+        surge = f"{_MOST_SURGE:g} times as much is asked for as usual"
     texts: dict[Scenario, tuple[str, str]] = {
         "outage": ("hard outage", "it answers nothing"),
         "brownout": ("brownout", f"it takes {_BROWNOUT:g} times as long"),
@@ -104,9 +109,6 @@ def scenarios(known: Known, until: float) -> Mapping[Scenario, Trouble]:
             "thundering herd",
             f"an outage, after which {_HERD:g} times as many calls meet a cold dependency for {_cold(until):.2g} s",
         ),
-        "overload": (
-            "metastable overload",
-            f"{_SURGE:.0%} of what it can do is asked for; then the usual load again",
-        ),
+        "overload": ("metastable overload", f"{surge}; then the usual load again"),
     }
     return {name: Trouble(name, title, until, what) for name, (title, what) in texts.items()}
