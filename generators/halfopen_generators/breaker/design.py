@@ -11,6 +11,7 @@ from halfopen.source import Location, Source, spell
 from halfopen.vocabulary import Decision
 from halfopen_generators.breaker import openings
 from halfopen_generators.breaker.contradictions import calls, check_figures
+from halfopen_generators.breaker.formulas import places
 from halfopen_generators.breaker.latency import Latency
 from halfopen_generators.breaker.plan import CallPlan, Known, Layer, Policy
 from halfopen_generators.breaker.policy import policy
@@ -131,15 +132,10 @@ def _known(call: Call, about: str, decided: list[Decision]) -> Known:
         recovery_time=call.recovery_time or assumed.recovery.value,
         shards=call.shards,
         hosts=call.hosts,
-        # What answers one call after the other does so many at least.
-        capacity=call.capacity or max(call.traffic.rate * assumed.capacity.value, 1 / latency.mean),
+        capacity=call.capacity or _capacity(call, latency),
     )
-    why_capacity = assumed.capacity.source
-    if known.capacity > call.traffic.rate * assumed.capacity.value:
-        why_capacity = (
-            f"It takes {spell_duration(round(latency.mean, 3) or 0.001)} on average, so that one call after the other "
-            "makes as many. An assumption: measure it."
-        )
+    small = known.capacity > call.traffic.rate * assumed.capacity.value
+    why_capacity = assumed.busy.source if small else assumed.capacity.source
     for key, given, taken, because in (
         ("traffic.quiet_rate", call.traffic.quiet_rate, spell_rate(known.quiet_rate), assumed.quiet.source),
         ("capacity", call.capacity, spell_rate(known.capacity), why_capacity),
@@ -148,6 +144,13 @@ def _known(call: Call, about: str, decided: list[Decision]) -> Known:
         if given is None:
             decided.append(Decision(about=f"{about}{key}", choice=f"taken to be {taken}", because=because))
     return known
+
+
+def _capacity(call: Call, latency: Latency) -> float:
+    """What a dependency is taken to do: more where it is small, since a small one is busy by chance more often."""
+    assumed = policy().known
+    servers = places(call.traffic.rate * latency.mean, assumed.busy.value)
+    return max(call.traffic.rate * assumed.capacity.value, float(f"{servers / latency.mean:.4g}"))
 
 
 def _about_fallback(call: Call, about: str) -> Iterator[Decision]:

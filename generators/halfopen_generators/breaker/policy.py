@@ -66,6 +66,7 @@ class Assumed(_Policy):
     """What is taken for true where the spec is silent."""
 
     capacity: Figure[float]
+    busy: Figure[float]
     quiet: Figure[float]
     recovery: Figure[Duration]
 
