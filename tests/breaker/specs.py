@@ -24,7 +24,7 @@ def calls(draw: st.DrawFn, caller: str, dependency: str, inner: dict[str, Any] |
         least, p99, deadline = (int(text.removesuffix("ms")) for text in within)
         p50 += least
     p99 = max(p99, p50 * draw(st.integers(1, 30)))
-    rate = draw(_digits) * 10 ** draw(st.integers(0, 4))
+    rate = draw(_digits) * 10 ** draw(st.integers(0, 3))
     found: dict[str, Any] = {
         "caller": caller,
         "dependency": dependency,

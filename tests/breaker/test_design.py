@@ -80,8 +80,9 @@ breaker.size: the last 10 calls. One instance has 10/h at the busiest hour, so t
 bulkhead.concurrent: 2. By Little's law 10/h of one instance x 56ms are 0.00016 under way on
   average, 0.00069 if all took as long as the 99th percentile; one more is refused at once, instead
   of waiting.
-capacity: taken to be 17.75/s. It takes 56ms on average, so that one call after the other makes as
-  many. An assumption: measure it.
+capacity: taken to be 17.75/s. The latency was measured at that load, so seldom does a call wait:
+  the assumed dependency has so many servers that one call in twenty finds all of them busy, by
+  Erlang's loss formula. An assumption: measure it.
 retries: 2 tries, waits of at most 100ms with full jitter, budget 20%. The dependency knows a
   repeated call by order_id; at worst they take 1900ms of 2s; the budget keeps the dependency below
   0.0188% of what it can do.

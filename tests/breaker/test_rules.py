@@ -361,7 +361,7 @@ s).
 @ capacity, traffic.rate\
 """)),
         ("RES23", {"error_rate": "30%", "breaker": {"minimum_calls": 1, "failure_ratio": "31%"}}, snapshot("""\
-warning: Simulated: the breaker opened 48 times while all was well.
+warning: Simulated: the breaker opened 40 times while all was well.
 -> More minimum_calls, a higher failure_ratio, or a longer timeout.
 @ breaker, error_rate\
 """)),
