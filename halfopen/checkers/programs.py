@@ -102,7 +102,10 @@ def version_of(program: Program) -> str:
             return version(program.package)
     ran = run(executable, program.version_arguments, folder=Path(tempfile.gettempdir()), timeout=VERSION_TIMEOUT)
     lines = (ran.stdout.strip() or ran.stderr.strip()).splitlines()
-    return lines[0].strip() if ran.status is not None and lines else "unknown"
+    if ran.status is None or not lines:
+        return "unknown"
+    # Some add where they were built and from what: `promtool, version 2.42.0 (branch: ...)`.
+    return lines[0].partition(" (")[0].removeprefix(f"{program.name}, version ").strip()
 
 
 @contextmanager

@@ -105,7 +105,12 @@ def unsaid_of_return(call: CallPlan, title: str) -> Iterator[Unsaid]:
     why = f"Envoy has a host that is ejected again stay out longer each time, and {title} doesn't let that be changed."
     first = seconds(milliseconds(call.breaker.open_for))
     yield Unsaid(("open_for",), why, f"{first} the first time, as much more each further time, up to 300 s.")
-    yield Unsaid(("probes",), "A host that comes back gets its whole share at once.", "Nothing.", grave=True)
+    yield Unsaid(
+        ("probes",),
+        "A host that comes back gets its whole share at once.",
+        "No probes: the first failures in a row eject it again.",
+        grave=True,
+    )
     if call.retry is not None and call.retry.on_open:
         yield Unsaid(("retries_open",), "What finds no host is told at once.", "Not tried again.")
 

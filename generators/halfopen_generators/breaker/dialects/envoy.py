@@ -312,7 +312,12 @@ def _unsaid_breaker(call: CallPlan, breaker: BreakerPlan) -> Iterator[Unsaid]:
     number = ejection.volume(breaker, known)
     yield Unsaid(("minimum_calls",), "Envoy judges each host by itself.",
                  f"{number} calls of a host; {ejection.out_at_once(known)}.", grave=True)  # fmt: skip
-    yield Unsaid(("probes",), "A host that comes back gets its whole share at once.", "Nothing.", grave=True)
+    yield Unsaid(
+        ("probes",),
+        "A host that comes back gets its whole share at once.",
+        "No probes: the first failures in a row eject it again.",
+        grave=True,
+    )
     interval = seconds(_interval(breaker, known))
     if breaker.window == "count":
         yield Unsaid(("window", "size"), "Envoy counts for a time, not a number of calls.",

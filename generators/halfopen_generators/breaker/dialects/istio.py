@@ -159,7 +159,9 @@ def _unsaid(call: CallPlan) -> Iterator[Unsaid]:
     yield from ejection.unsaid_of_return(call, TITLE)
     yield from lacking(call, TITLE, PARTS, {})
     if call.hedge is not None:
-        yield Unsaid(("hedge_after",), f"{TITLE} sends no second try beside the first.", "Nothing.")
+        yield Unsaid(
+            ("hedge_after",), f"{TITLE} sends no second try beside the first.", "A slow first try is waited for."
+        )
     yield from ordered(call, TITLE, kubernetes.layers(call, PARTS), "has none of the others.")
 
 

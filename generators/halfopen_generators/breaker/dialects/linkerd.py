@@ -145,7 +145,9 @@ def _unsaid(call: CallPlan) -> Iterator[Unsaid]:
             yield Unsaid(("retries_open",), "What finds no endpoint is told at once.", "Not tried again.")
     yield from lacking(call, TITLE, PARTS, {"limit": "An HTTPLocalRateLimitPolicy on the dependency's side, per pod."})
     if call.hedge is not None:
-        yield Unsaid(("hedge_after",), f"{TITLE} sends no second try beside the first.", "Nothing.")
+        yield Unsaid(
+            ("hedge_after",), f"{TITLE} sends no second try beside the first.", "A slow first try is waited for."
+        )
     there = {"retry": _retried(call), "breaker": call.breaker, "timeout": "timeout" in call.layers or None}
     stands = tuple(layer for layer in kubernetes.layers(call, PARTS) if there[layer] is not None)
     yield from ordered(call, TITLE, stands, "has none of the others.")

@@ -77,7 +77,12 @@ def lacking(call: CallPlan, title: str, parts: frozenset[Layer], instead: Mappin
               "fallback": call.fallback}  # fmt: skip
     for part, (terms, grave) in _PARTS.items():
         if wanted[part] is not None and part not in parts:
-            yield Unsaid(terms, f"{title} has no {_CALLED[part]}.", instead.get(part, "Nothing."), grave=grave)
+            yield Unsaid(
+                terms,
+                f"{title} has no {_CALLED[part]}.",
+                instead.get(part, "Nothing stands in its place."),
+                grave=grave,
+            )
 
 
 def untimed(call: CallPlan, title: str) -> Iterator[Unsaid]:

@@ -324,7 +324,7 @@ def test_what_envoy_cannot_say_is_told_with_what_stands_instead() -> None:
         [
             (("budget",), "Retries are 20% of what is under way, or one.", False),
             (("minimum_calls",), "7 calls of a host; at most 1 of 3 hosts.", True),
-            (("probes",), "Nothing.", True),
+            (("probes",), "No probes: the first failures in a row eject it again.", True),
             (("open_for",), "10s", False),
             ((), "Calls of other operations count too, and are refused too.", False),
         ]

@@ -117,10 +117,10 @@ def test_what_a_config_cannot_say_is_told_with_what_stands_instead() -> None:
             ),
             (
                 ("window", "size", "minimum_calls", "failure_ratio", "slow_ratio", "slow_after", "open_for", "probes"),
-                "Nothing.",
+                "Nothing stands in its place.",
                 True,
             ),
-            (("concurrent",), "Nothing.", True),
+            (("concurrent",), "Nothing stands in its place.", True),
             (("layers",), "Outermost first: timeout, retry.", False),
         ]
     )

@@ -214,7 +214,7 @@ def test_what_istio_cannot_say_is_told_with_what_stands_instead() -> None:
                 True,
             ),
             (("open_for",), "5s the first time, as much more each further time, up to 300 s.", False),
-            (("probes",), "Nothing.", True),
+            (("probes",), "No probes: the first failures in a row eject it again.", True),
         ]
     )
 

@@ -200,7 +200,7 @@ def test_what_linkerd_cannot_say_is_told_with_what_stands_instead() -> None:
                 True,
             ),
             (("probes",), "One call of each endpoint.", False),
-            (("concurrent",), "Nothing.", True),
+            (("concurrent",), "Nothing stands in its place.", True),
             (("layers",), "Outermost first: retry, breaker, timeout.", False),
         ]
     )
