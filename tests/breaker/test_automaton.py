@@ -112,6 +112,8 @@ def test_it_holds_calls_back_where_a_library_does() -> None:
         ({"size": 0}, "at least 1"),
         ({"probes": 0}, "at least 1"),
         ({"minimum_calls": 0}, "at least 1"),
+        ({"window": "time", "probes": 0}, "at least 1"),
+        ({"window": "time", "minimum_calls": 0}, "at least 1"),
         ({"slow_ratio": 0.5}, "come together"),
         ({"counts": "started"}, "have only begun"),
         ({"window": "time", "arithmetic": "of_size"}, "only a window of calls"),

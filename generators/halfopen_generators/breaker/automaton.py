@@ -99,8 +99,8 @@ class Settings:
         Raises:
             ValueError: if a number is out of its range, or two settings contradict each other.
         """
-        if min(self.size, self.minimum_calls, self.probes) < 1 and self.window != "time":
-            raise ValueError("size, minimum_calls and probes are at least 1")
+        if min(self.minimum_calls, self.probes) < 1 or (self.size < 1 and self.window not in ("time", "fixed")):
+            raise ValueError("minimum_calls and probes are at least 1, and so is the size of what counts calls")
         if not (0 < self.failure_ratio <= 1 and self.size > 0 and self.open_for > 0):
             raise ValueError("failure_ratio lies above 0 and at most at 1, size and open_for above 0")
         if (self.slow_ratio is None) != (self.slow_after is None):
