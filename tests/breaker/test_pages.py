@@ -230,7 +230,7 @@ def test_the_pictures_are_mermaid(text: str) -> None:
     import mermaidx
 
     designed = policy(text)
-    odd = Upstream('a "b" | <c>', "shop", None, 3, "architecture.yaml:3")
+    odd = Upstream('a "b" | <c>', "shop", None, 3, "services.x.calls[0]", "architecture.yaml", 3)
     for diagram in (chain(replace(designed, upstream=(odd,))), *map(layers, designed.calls)):
         assert "<svg" in mermaidx.render(diagram).svg()
 
