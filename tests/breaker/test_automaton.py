@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from halfopen_generators.breaker import windows
-from halfopen_generators.breaker.automaton import Breaker, Settings, State, _Needed
+from halfopen_generators.breaker.automaton import Breaker, Settings, State
 from halfopen_generators.breaker.engines import ENGINES, Engine, said, settings_as
+from halfopen_generators.breaker.ratios import Needed
 from tests.breaker.engines.recordings import Call, Recording, at_random
 from tests.breaker.engines.replay import on_automaton
 
@@ -242,7 +243,7 @@ def test_a_window_counts_what_is_in_it(window: Any, kept: Callable[[int, Ends], 
 
 @given(st.integers(1, 100), st.integers(0, 300), st.booleans())
 def test_the_needed_failures_are_the_least_that_reach_the_ratio(percent: int, total: int, strict: bool) -> None:  # noqa: FBT001
-    needed = _Needed(replace(PLAIN, strict=strict), percent / 100)[total]
+    needed = Needed(replace(PLAIN, strict=strict), percent / 100)[total]
     share = Fraction(percent, 100)
 
     def enough(failed: int) -> bool:

@@ -19,12 +19,12 @@ wants back:
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from halfopen_generators.breaker import windows
+from halfopen_generators.breaker.ratios import needed
 from halfopen_generators.breaker.windows import Window
 
 State = Literal["closed", "open", "half_open"]
@@ -112,49 +112,6 @@ class Settings:
             raise ValueError("only a window of calls has a size that failures can be a share of")
 
 
-def _float32(value: float) -> float:
-    """The nearest value that four bytes hold, as a double."""
-    return float(struct.unpack("f", struct.pack("f", value))[0])
-
-
-def _reaches(settings: Settings, ratio: float, failed: int, total: int) -> bool:
-    """Whether so many of so many calls are enough."""
-    if settings.window == "consecutive":
-        return failed >= settings.size
-    share, bar = failed / total if total else math.inf, ratio
-    match settings.arithmetic:
-        case "product":
-            share, bar = failed, ratio * total
-        # Somebody writes these numbers by hand: 7 percent is 7, though 0.07 x 100 is more in binary.
-        case "of_size":
-            share, bar = failed, math.ceil(round(ratio * settings.size, 9))
-        case "percent":
-            share, bar = share * 100, round(ratio * 100, 9)
-        case "percent32":
-            share, bar = _float32(share * 100), _float32(round(ratio * 100, 9))
-        case "hundredths":
-            # As Go rounds: halves go up.
-            share = math.floor(share * 100 + 0.5) / 100
-        case _:
-            pass
-    return share > bar if settings.strict else share >= bar
-
-
-class _Needed(dict[int, int]):
-    """The least failures that are enough, by the number of calls: found once, since comparing ratios costs more."""
-
-    def __init__(self, settings: Settings, ratio: float) -> None:
-        self._settings = settings
-        self._ratio = ratio
-
-    def __missing__(self, total: int) -> int:
-        failed = max(1, int(self._ratio * total) - 2)
-        while not _reaches(self._settings, self._ratio, failed, total):
-            failed += 1
-        self[total] = failed
-        return failed
-
-
 def _window(settings: Settings, start: float) -> Window:
     """The window that these settings ask for."""
     if settings.window == "consecutive":
@@ -235,8 +192,8 @@ class Breaker:
         self._interval = window if isinstance(window, windows.Interval) else None
         plain = settings.window == "consecutive" or settings.arithmetic == "of_size"
         self._least = 1 if plain else settings.minimum_calls
-        self._needed = _Needed(settings, settings.failure_ratio)
-        self._needed_slow = None if settings.slow_ratio is None else _Needed(settings, settings.slow_ratio)
+        self._needed = needed(settings, settings.failure_ratio)
+        self._needed_slow = None if settings.slow_ratio is None else needed(settings, settings.slow_ratio)
         self._slow_after = math.inf if settings.slow_after is None else settings.slow_after
         self._asked = settings.counts == "asked"
         self._started = settings.counts == "started" or settings.buckets_from == "generation"
