@@ -43,3 +43,8 @@ class Codes(dict[str, Code]):
 def at(*location: str | int) -> Evidence:
     """A place in the spec; the file and line are added where the file is known."""
     return Evidence(path=spell(location) or WHOLE)
+
+
+def gravest_first(found: Finding) -> tuple[int, str, str]:
+    """The order of findings in a report: by gravity, then by code, then by place in the spec."""
+    return -found.severity.rank, found.code, found.evidence[0].path

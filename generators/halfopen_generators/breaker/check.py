@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from halfopen.durations import spell_duration
-from halfopen.findings import at
+from halfopen.findings import at, gravest_first
 from halfopen.progress import Progress
 from halfopen.quantities import spell_share
 from halfopen.registry import Judged
@@ -54,7 +54,7 @@ def check(planned: Policy, options: BreakerOptions, progress: Progress) -> Judge
     )
     seen = (written(each, planned.spec) for each in _in_trouble(planned.call, simulated))
     found = (*static_findings(planned), *spoken.findings(said), *seen)
-    findings = tuple(sorted(found, key=lambda each: (-each.severity.rank, each.code, each.evidence[0].path)))
+    findings = tuple(sorted(found, key=gravest_first))
     return Judged(
         summary=_summary(planned, simulated, findings, checks),
         findings=findings,

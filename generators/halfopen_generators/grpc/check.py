@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from halfopen.checkers import channel, programs
+from halfopen.findings import gravest_first
 from halfopen.progress import Progress
 from halfopen.registry import Judged
 from halfopen.vocabulary import Artifact, Check, Finding, Severity, Status
@@ -56,7 +57,7 @@ def check(api: Api, options: GrpcOptions, progress: Progress) -> Judged:
             checks.append(_answered(each, answer, progress))
     progress.report(len(checks), "checks done")
     found = [placed(each, api.imported) for each in (*ruled, *broken)]
-    findings = tuple(sorted([*found, *(api.imported.unsaid if api.imported else ())], key=_gravest_first))
+    findings = tuple(sorted([*found, *(api.imported.unsaid if api.imported else ())], key=gravest_first))
     summary = _summary(api, findings, checks, broken=bool(broken))
     return Judged(summary=summary, findings=findings, checks=tuple(checks), details=tuple(drafts))
 
@@ -152,10 +153,6 @@ def _sizes(api: Api) -> str:
         count(len(api.enums), "enum"),
     )
     return ", ".join(parts)
-
-
-def _gravest_first(found: Finding) -> tuple[int, str, str]:
-    return -found.severity.rank, found.code, found.evidence[0].path
 
 
 def _summary(api: Api, findings: Iterable[Finding], checks: Iterable[Check], *, broken: bool) -> str:

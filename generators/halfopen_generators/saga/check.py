@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from halfopen import __version__
-from halfopen.findings import at
+from halfopen.findings import at, gravest_first
 from halfopen.progress import Progress
 from halfopen.registry import Judged
 from halfopen.vocabulary import (
@@ -75,7 +75,7 @@ def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judge
     ]
     explored = tuple(_finding(design, broken, test, ruled_out=broken in verification.beyond) for broken, test in shown)
     told = (*_merged(static_findings(design), explored), *unsupported(design, options.target))
-    findings = tuple(sorted(told, key=_gravest_first))
+    findings = tuple(sorted(told, key=gravest_first))
     checks = (
         _exploration(design, verification),
         *smallest_set(design, verification),
@@ -90,10 +90,6 @@ def check(design: SagaDesign, options: SagaOptions, progress: Progress) -> Judge
         verdicts=verification.verdicts,
         details=tuple(test for _, test in shown if test is not None),
     )
-
-
-def _gravest_first(found: Finding) -> tuple[int, str, str]:
-    return -found.severity.rank, found.code, found.evidence[0].path
 
 
 def _one_of_each(breaks: Iterable[Break]) -> tuple[Break, ...]:

@@ -25,6 +25,7 @@ from halfopen_generators.breaker.dialects.library import (
     told,
     type_name,
     uneven_rate,
+    unjudged_slowness,
     unplayed_timeout,
 )
 from halfopen_generators.breaker.plan import BreakerPlan, CallPlan, Failure
@@ -68,13 +69,7 @@ def _breaker_unsaid(call: CallPlan) -> Iterator[Unsaid]:
         return
     if _size(breaker) != (breaker.size * 1000 if breaker.window == "time" else breaker.size):
         yield Unsaid(("size",), "Its window has equal parts of whole milliseconds.", "The nearest such window.")
-    if breaker.slow_ratio is not None:
-        yield Unsaid(
-            ("slow_ratio", "slow_after"),
-            "cockatiel doesn't judge slow calls.",
-            "The time-out of a try makes a failure of a slow one.",
-            grave=call.timeout.per_try > (breaker.slow_after or 0) and "timeout" in call.layers,
-        )
+    yield from unjudged_slowness(call, "cockatiel")
 
 
 def _size(breaker: BreakerPlan) -> int:

@@ -15,6 +15,7 @@ from halfopen_generators.breaker.dialects import Dialect, Unsaid
 from halfopen_generators.breaker.dialects.gobreaker import remote
 from halfopen_generators.breaker.dialects.library import (
     ALL,
+    aligned,
     figure,
     finer_than_millis,
     layered,
@@ -27,6 +28,7 @@ from halfopen_generators.breaker.dialects.library import (
     told,
     type_name,
     uneven_rate,
+    unjudged_slowness,
     unplayed_timeout,
 )
 from halfopen_generators.breaker.plan import BreakerPlan, CallPlan, Failure, Layer
@@ -79,13 +81,7 @@ def _breaker_unsaid(call: CallPlan) -> Iterator[Unsaid]:
         )
     if breaker.window == "time" and millis(breaker.size) / 1000 != breaker.size:
         yield Unsaid(("size",), "Its window is said in whole milliseconds.", "The nearest such window.")
-    if breaker.slow_ratio is not None:
-        yield Unsaid(
-            ("slow_ratio", "slow_after"),
-            "failsafe-go's breaker doesn't judge slow calls.",
-            "The time-out of a try makes a failure of a slow one.",
-            grave=call.timeout.per_try > (breaker.slow_after or 0) and "timeout" in call.layers,
-        )
+    yield from unjudged_slowness(call, "failsafe-go's breaker")
 
 
 def _values(call: CallPlan) -> dict[str, object]:
@@ -108,7 +104,7 @@ def _values(call: CallPlan) -> dict[str, object]:
         "limit": {"calls": calls, "period": period},
         "remote": remote(call),
         "imports": ["", *(f"/{name}" for name in sorted(packages))],
-        "fields": _aligned([*own, *policies]),
+        "fields": aligned([*own, *policies]),
         "served": [*_CAUSES.values(), *refused],
         "outermost_first": [name for name, _ in policies],
         "p99": figure(call.known.p99 * 1000),
@@ -133,12 +129,6 @@ def _policies(call: CallPlan) -> Iterator[tuple[str, str]]:
         around_hedge -= layer in {"retry", "breaker"}
         if around_hedge == 0 and layer in {"retry", "breaker"}:
             yield _HEDGE
-
-
-def _aligned(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """As gofmt has them: the types in one column."""
-    longest = max(len(name) for name, _ in fields)
-    return [(name.ljust(longest), kind) for name, kind in fields]
 
 
 def _retry(call: CallPlan) -> dict[str, object] | None:

@@ -10,6 +10,7 @@ from halfopen.vocabulary import Artifact
 from halfopen_generators.breaker.dialects import Dialect, Unsaid
 from halfopen_generators.breaker.dialects.library import (
     ALL,
+    aligned,
     figure,
     finer_than_millis,
     layered,
@@ -20,6 +21,7 @@ from halfopen_generators.breaker.dialects.library import (
     rendered,
     told,
     type_name,
+    unjudged_slowness,
     unplayed_timeout,
 )
 from halfopen_generators.breaker.plan import CallPlan, Failure
@@ -66,13 +68,7 @@ def _breaker_unsaid(call: CallPlan) -> Iterator[Unsaid]:
         )
     elif window(call) / 1000 != breaker.size:
         yield Unsaid(("size",), "Its window is said in whole milliseconds.", "The nearest such window.")
-    if breaker.slow_ratio is not None:
-        yield Unsaid(
-            ("slow_ratio", "slow_after"),
-            "gobreaker doesn't judge slow calls.",
-            "The time-out of a try makes a failure of a slow one.",
-            grave=call.timeout.per_try > (breaker.slow_after or 0) and "timeout" in call.layers,
-        )
+    yield from unjudged_slowness(call, "gobreaker")
 
 
 def window(call: CallPlan) -> int:
@@ -95,7 +91,7 @@ def _values(call: CallPlan) -> dict[str, object]:
         "breaker": _breaker(call),
         "limit": {"rate": figure(call.limit.rate), "burst": max(1, math.ceil(call.limit.rate))} if call.limit else None,
         "remote": remote(call),
-        "fields": _aligned(_fields(call)),
+        "fields": aligned(_fields(call)),
         "inwards_out": [layer for layer in reversed(call.layers) if layer != "fallback"],
         "p99": figure(call.known.p99 * 1000),
         "each": figure(round(call.known.each, 1)),
@@ -119,13 +115,6 @@ def _fields(call: CallPlan) -> Iterator[tuple[str, str]]:
         yield "budget", "*RetryBudget"
     if call.limit:
         yield "limiter", "*rate.Limiter"
-
-
-def _aligned(fields: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
-    """As gofmt has them: the types in one column."""
-    found = list(fields)
-    longest = max(len(name) for name, _ in found)
-    return [(name.ljust(longest), kind) for name, kind in found]
 
 
 def _retry(call: CallPlan) -> dict[str, object] | None:

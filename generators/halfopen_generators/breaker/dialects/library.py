@@ -116,3 +116,22 @@ def no_probe(call: CallPlan) -> Iterator[Unsaid]:
 def told(found: Iterable[Iterator[Unsaid]]) -> tuple[Unsaid, ...]:
     """All of them."""
     return tuple(unsaid for each in found for unsaid in each)
+
+
+def unjudged_slowness(call: CallPlan, who: str) -> Iterator[Unsaid]:
+    """Slow calls, of a breaker that judges failures alone; grave where a slow try can succeed."""
+    breaker = call.breaker
+    if breaker and breaker.slow_ratio is not None:
+        yield Unsaid(
+            ("slow_ratio", "slow_after"),
+            f"{who} doesn't judge slow calls.",
+            "The time-out of a try makes a failure of a slow one.",
+            grave=call.timeout.per_try > (breaker.slow_after or 0) and "timeout" in call.layers,
+        )
+
+
+def aligned(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Fields of a Go struct as gofmt has them: the types in one column."""
+    found = list(fields)
+    longest = max(len(name) for name, _ in found)
+    return [(name.ljust(longest), kind) for name, kind in found]

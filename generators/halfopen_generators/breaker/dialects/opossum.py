@@ -23,6 +23,7 @@ from halfopen_generators.breaker.dialects.library import (
     told,
     type_name,
     uneven_rate,
+    unjudged_slowness,
     unplayed_timeout,
 )
 from halfopen_generators.breaker.plan import CallPlan, Failure
@@ -72,13 +73,7 @@ def _breaker_unsaid(call: CallPlan) -> Iterator[Unsaid]:
         yield Unsaid(("size",), "Its window has ten parts of whole milliseconds.", "The nearest such window.")
     if breaker.probes != 1:
         yield Unsaid(("probes",), "opossum lets one call through to test.", "One probe, which decides alone.")
-    if breaker.slow_ratio is not None:
-        yield Unsaid(
-            ("slow_ratio", "slow_after"),
-            "opossum doesn't judge slow calls.",
-            "The time-out of a try makes a failure of a slow one.",
-            grave=call.timeout.per_try > (breaker.slow_after or 0) and "timeout" in call.layers,
-        )
+    yield from unjudged_slowness(call, "opossum")
 
 
 def window(call: CallPlan) -> int:
